@@ -42,7 +42,7 @@ class Greet(Action):
     web: ClassVar = {"method": "POST", "path": "/greet"}
 
     async def run(self, name: str, call: Call, token: Secret[str] = "") -> dict[str, Any]:
-        if name == "nobody":
+        if name == "missing":
             raise NotFound("there is no such person", key="name")
         if name == "crash":
             raise RuntimeError(f"crashed for {token}")

@@ -37,7 +37,7 @@ async def is_hidden(site: Site, **headers: str) -> bool:
 
 
 async def test_without_operators_the_console_is_local_in_development(site: Any) -> None:
-    """The operator is an admin, who cannot sign out."""
+    """The operator is an admin, and cannot sign out."""
     async with site() as running:
         page = await running.client.get("/console")
         slash = await running.client.get("/console/")

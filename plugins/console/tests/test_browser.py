@@ -161,7 +161,7 @@ async def test_an_action_is_run_from_its_form(open_window: Open) -> None:
     assert page.url.endswith("#/actions?search=greet+a")
     await page.get_by_role("link", name="greet").click()
     await page.get_by_role("button", name="Run").click()
-    await expect(page.get_by_text("Missing required param: name")).to_be_visible()
+    await expect(page.locator(".error", has_text="Missing required param: name")).to_be_visible()
     await expect(page.get_by_label("name")).to_be_focused()
     await page.keyboard.type("Ada 'L'")
     await page.get_by_label("token").fill("hidden-token")

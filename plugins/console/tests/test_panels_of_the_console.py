@@ -36,7 +36,7 @@ async def run(site: Site, action: str, /, user: str = "", **values: str) -> dict
 async def test_overview_shows_health_and_rates(site: Any) -> None:
     """Of this process alone, as Redis is in its memory."""
     async with site() as running:
-        for name in ("Ada", "nobody", "Ada", ""):
+        for name in ("Ada", "missing", "Ada", ""):
             await running.client.post("/api/greet", json={"name": name} if name else {})
         await running.client.get("/api/nowhere")
         processes = await running.read("overview.processes")
@@ -81,11 +81,11 @@ async def test_actions_are_listed_with_their_routes_and_calls(site: Any) -> None
 
 
 async def test_an_action_is_called_from_its_form(site: Any) -> None:
-    """As nobody, or as a user; texts are converted as on the command line."""
+    """As an anonymous caller, or as a user; texts are converted as on the command line."""
     async with site() as running:
         anonymous = await run(running, "greet", name="Ada")
         user = await run(running, "greet", user="7", name="Ada")
-        refused = await run(running, "greet", name="nobody")
+        refused = await run(running, "greet", name="missing")
         invalid = await run(running, "search", limit="99")
         results = await run(running, "search", topic="moon", limit="2", exact="true")
 
@@ -192,7 +192,7 @@ async def test_invalid_requests_are_refused(site: Any) -> None:
     assert [problem["pointer"] for problem in invalid.json()["error"]["errors"]] == ["/id"]
     assert malformed.status_code == 415
     assert [problem["pointer"] for problem in wrong["errors"]] == ["/after"]
-    # What was not attempted is not in the audit log.
+    # Changes that were not attempted are not in the audit log.
     assert [entry["outcome"] for entry in entries] == ["begun", "failure"]
 
 
@@ -223,7 +223,7 @@ async def test_the_log_is_followed_and_filtered(site: Any) -> None:
     async with site() as running:
         await run(running, "greet", name="<script>alert(1)</script>")
         await running.client.post(
-            "/api/greet", json={"name": "nobody"}, headers={"X-Request-Id": "r-1"}
+            "/api/greet", json={"name": "missing"}, headers={"X-Request-Id": "r-1"}
         )
         first = await running.read("log.lines")
         after = json.dumps({"after": first["last"]})
@@ -236,7 +236,7 @@ async def test_the_log_is_followed_and_filtered(site: Any) -> None:
     assert len(calls) >= 2
     assert not [line for line in second["lines"] if line["facts"].get("action") == "greet"]
     assert [line["facts"]["inputs"] for line in failed["lines"]] == [
-        {"name": "nobody", "token": "[redacted]"}
+        {"name": "missing", "token": "[redacted]"}
     ]
     assert all("<script>" in json.dumps(line) for line in text["lines"])
     assert text["lines"]

@@ -42,11 +42,11 @@ class Throttled(NamedTuple):
 
 
 class PassStorage(aiohttp_session.AbstractStorage):
-    """Stores the session of an operator in a sealed cookie, for `aiohttp_session.get_session`.
+    """Stores the session of an operator in an encrypted cookie, for `aiohttp_session.get_session`.
 
     Args:
         requests: Makes the cookies.
-        tokens: Seals them.
+        tokens: Encrypts them.
     """
 
     def __init__(self, requests: OperatorAccess, tokens: SignedTokens) -> None:
@@ -75,7 +75,7 @@ class PassStorage(aiohttp_session.AbstractStorage):
 
 
 class ConsoleAccess:
-    """Decides who may see the console, and as whom.
+    """Decides which requests are from operators, and with which role.
 
     1. A source of operators of a plugin knows the operator of the request.
     2. The session of the request is that of an account with a password.

@@ -30,8 +30,8 @@ _UNWRITTEN: Final = "The audit log cannot be written, so nothing was done; try a
 class AuditTrail:
     """The audit log of the console: a stream in Redis, and the audit log of the application.
 
-    An act is recorded before as `begun`, and after with its outcome. What cannot be recorded does
-    not happen.
+    An act is recorded before as `begun`, and after with its outcome. An act that cannot be
+    recorded is refused.
 
     Args:
         app: The application.

@@ -52,7 +52,7 @@ def audit(context: click.Context, limit: int, format_: str) -> None:
     columns = {
         "at": "Time",
         "operator": "Operator",
-        "what": "Act",
+        "act_name": "Act",
         "on": "Target",
         "outcome": "Outcome",
         "remote": "Address",
@@ -82,9 +82,9 @@ def read_audit(context: click.Context, limit: int) -> Sequence[dict[str, Any]]:
 def _summary(entry: dict[str, Any]) -> dict[str, str]:
     """Return the columns of the table that are not in an entry."""
     moment = datetime.fromtimestamp(entry.get("time", 0) / 1000, UTC)
-    what = f"{entry['panel']}.{entry['change']}" if "panel" in entry else entry.get("event", "")
+    act = f"{entry['panel']}.{entry['change']}" if "panel" in entry else entry.get("event", "")
     return {
         "at": moment.isoformat(timespec="seconds").replace("+00:00", "Z"),
-        "what": what,
+        "act_name": act,
         "on": str(entry.get("target", entry.get("path", ""))),
     }

@@ -46,7 +46,7 @@ class Console:
 
     @property
     def run_role(self) -> Role:
-        """The least role of an operator who may call actions."""
+        """The least role for calls of actions."""
         default = Role.OPERATOR if self._app.environment == "development" else Role.ADMIN
         return Role(self.settings.run_role or default)
 

@@ -120,7 +120,7 @@ class Dispatcher:
             logger.exception("the query %r of the console has failed", name)
             failure = TypedError("The query has failed; the log has the reason")
         if isinstance(failure, Forbidden):
-            # The page does not ask for what its operator may not see.
+            # The page does not send queries that its operator may not make.
             context = context_of("")
             await self.record_refusal(failure, context.operator, context.connection, name)
         return _document(failure)

@@ -45,7 +45,7 @@ def actionhero_console_panels(app: Application) -> Sequence[Panel] | None:
 
 @hookspec
 def actionhero_console_accounts(app: Application) -> Sequence[Account] | None:
-    """Operators who sign in with a password, in addition to `console.operators`.
+    """Operators with a password, in addition to `console.operators`.
 
     Called once, while the application is loaded.
 

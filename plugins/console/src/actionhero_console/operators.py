@@ -27,14 +27,14 @@ class Role(StrEnum):
     ADMIN = "admin"
 
     def includes(self, other: Role) -> bool:
-        """Return whether an operator with this role may do what `other` may."""
+        """Return whether it permits everything that `other` permits."""
         roles = list(Role)
         return roles.index(self) >= roles.index(other)
 
 
 @dataclass(frozen=True, slots=True)
 class Operator:
-    """An operator who is signed in.
+    """A signed-in operator.
 
     Args:
         name: The name, which is in the audit log.
@@ -50,7 +50,7 @@ class Operator:
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """An operator who signs in with a password: by the settings, or by a plugin.
+    """An operator with a password: by the settings, or by a plugin.
 
     Args:
         name: The name of the operator.
@@ -75,14 +75,14 @@ class Account:
 
 
 class OperatorSource(ABC):
-    """Identifies operators by something else than the console's own sign-in.
+    """Identifies operators otherwise than the console's own sign-in.
 
     See the hook `actionhero_console_operators`.
     """
 
     @abstractmethod
     async def operator_of(self, request: web.Request) -> Operator | None:
-        """Return the operator who has sent a request; `None`: not an operator."""
+        """Return the operator of a request; `None`: not an operator."""
 
 
 def accounts_of(app: Application) -> tuple[dict[str, Account], list[str]]:
@@ -106,7 +106,7 @@ def accounts_of(app: Application) -> tuple[dict[str, Account], list[str]]:
     for plugin, account in app.plugins.collect("actionhero_console_accounts", Account, app=app):
         if account.name in accounts:
             problems.append(
-                f"{plugin.owner} has an operator {account.name!r} of the console, who exists "
+                f"{plugin.owner} has an operator {account.name!r} of the console, but there is one "
                 "already; rename the one in console.operators"
             )
         accounts.setdefault(account.name, account)

@@ -27,7 +27,7 @@ class Read:
 
     Args:
         run: The function, which returns a JSON value. See `Panel`.
-        role: The least role of an operator who may read it.
+        role: The least role for it.
     """
 
     run: Callable[..., Any]
@@ -40,10 +40,10 @@ class Change:
 
     Args:
         run: The function, which returns a JSON value. See `Panel`.
-        role: The least role of an operator who may make it.
+        role: The least role for it.
         confirm: The question to confirm first, such as `"Retry {n} jobs?"`; the panel's script
             passes the values. Empty: none.
-        target: What is changed, for the audit log, such as `"job {id}"`, from the inputs.
+        target: The changed object, for the audit log, such as `"job {id}"`, from the inputs.
         facts: Returns the facts about the inputs for the audit log, from the validated inputs.
             By default these are the inputs, with secrets redacted.
     """
@@ -72,7 +72,7 @@ class Panel:
         changes: Changes by name.
         answers: Functions that every process answers, by name; see `PanelContext.ask`.
         assets: The folder of `panel.js`, and of other files that it imports.
-        role: The least role of an operator who sees the panel.
+        role: The least role for the panel.
     """
 
     name: str

@@ -33,7 +33,7 @@ ANSWER_SECONDS: Final = 0.3
 MAX_AGE_SECONDS: Final = 1.0
 #: How long a process that does not answer is reported as missing.
 ROSTER_SECONDS: Final = 60.0
-#: How long answers that nobody has collected stay in Redis.
+#: How long answers stay in Redis that were not collected.
 _ANSWERS_TTL_SECONDS: Final = 5
 #: The largest answer.
 _MAX_ANSWER_BYTES: Final = 1024 * 1024
@@ -53,7 +53,7 @@ class ProcessNetwork:
     """The processes of the application that have a console.
 
     Each subscribes to one channel of Redis. The one that is asked publishes a question; the others
-    push their answers to a list, which expires. While nobody asks, nothing is sent. With Redis in
+    push their answers to a list, which expires. Without questions, nothing is sent. With Redis in
     the memory of this process, only this process answers.
 
     Args:
@@ -113,7 +113,7 @@ class ProcessNetwork:
                 self._drop_old(now)
             result = _Result(asyncio.create_task(self._collect(question, inputs)), now)
             self._results[key] = result
-        # One caller who leaves must not end it for the others.
+        # The cancellation of one caller must not end it for the others.
         return await asyncio.shield(result.task)
 
     def _drop_old(self, now: float) -> None:

@@ -14,7 +14,7 @@ class PanelProvider(ABC):
     """Provides a panel. Subclasses in the application package are found.
 
     A plugin returns the panel from the hook `actionhero_console_panels` instead:
-    `[Visitors().panel(app)]`.
+    `[Parcels().panel(app)]`.
     """
 
     @abstractmethod

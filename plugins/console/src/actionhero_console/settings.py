@@ -44,7 +44,7 @@ class ConsoleSettings(Settings):
     )
     operators: list[OperatorSettings] = Field(
         default_factory=list,
-        description="The operators who may sign in: name, password_hash and role (viewer, "
+        description="The operators with a password: name, password_hash and role (viewer, "
         "operator or admin). `actionhero console password` makes the hash.",
     )
     password: SecretStr | None = Field(
@@ -61,8 +61,7 @@ class ConsoleSettings(Settings):
     )
     run_role: Literal["viewer", "operator", "admin"] | None = Field(
         default=None,
-        description="The least role of an operator who may call actions. Not set: admin; operator "
-        "in development.",
+        description="The least role for calls of actions. Not set: admin; operator in development.",
     )
     read_only: bool = Field(
         default=False, description="Whether all changes are refused, whatever the role."

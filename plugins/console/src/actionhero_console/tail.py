@@ -19,7 +19,7 @@ _LEVELS: Final = ("debug", "info", "warn", "error", "fatal")
 _MAX_TEXT: Final = 10_000
 
 
-class Line(NamedTuple):
+class Entry(NamedTuple):
     """A log line, and its position in the log of this process."""
 
     number: int
@@ -58,14 +58,14 @@ class LogTail:
     """
 
     def __init__(self, size: int) -> None:
-        self._lines: deque[Line] = deque(maxlen=size)
+        self._lines: deque[Entry] = deque(maxlen=size)
         self._numbers = itertools.count(1)
         self._lock = threading.Lock()
 
     def add(self, facts: Mapping[str, Any]) -> None:
         """Keep a line."""
         with self._lock:
-            self._lines.append(Line(next(self._numbers), facts))
+            self._lines.append(Entry(next(self._numbers), facts))
 
     def lines(self, after: int, filter_: LineFilter) -> dict[str, Any]:
         """Return the last lines after a number that match a filter, as JSON.

@@ -51,7 +51,7 @@ class RunInputs(Inputs):
     name: str = Field(max_length=200)
     #: By input, its text, as on the command line.
     values: dict[str, list[str]] = Field(default_factory=dict, max_length=1000)
-    #: The user to call it as, a JSON value or a text; empty: nobody.
+    #: The user to call it as, a JSON value or a text; empty: anonymous.
     user: str = Field(default="", max_length=1000)
 
 

@@ -10,7 +10,7 @@ export class ApiError extends Error {
 
 const urlOf = (path) => new URL(`../api/${path}`, import.meta.url);
 
-/** Returns what the operator may see. */
+/** Returns the panels of the operator. */
 export const describe = (signal) => decode(fetch(urlOf("console"), { signal }));
 
 /** Returns the results of queries: for each `panel.read`, its `value` or its `error`. */

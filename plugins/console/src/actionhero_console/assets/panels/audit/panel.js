@@ -48,13 +48,13 @@ function actsOf(entries) {
 function createAct(act) {
   const style = { success: "good", failure: "bad" }[act.outcome] ?? "wait";
   const facts = Object.entries(act).filter(([name, value]) => !HIDDEN.has(name) && value !== null && value !== "");
-  const what = act.panel ? `${act.panel}.${act.change}` : act.event;
+  const title = act.panel ? `${act.panel}.${act.change}` : act.event;
   const head = create(
     "summary",
     {},
     create("time", {}, formatTime(act.time)),
     create("span", { class: `chip ${style}` }, act.outcome === "begun" ? "no outcome" : act.outcome),
-    create("span", { class: "message" }, create("b", {}, act.operator ?? "unknown"), ` ${what} `, create("span", { class: "code" }, act.target ?? act.path ?? "")),
+    create("span", { class: "message" }, create("b", {}, act.operator ?? "unknown"), ` ${title} `, create("span", { class: "code" }, act.target ?? act.path ?? "")),
   );
   const rows = facts.map(([name, value]) => {
     const text = typeof value === "string" ? value : JSON.stringify(value);

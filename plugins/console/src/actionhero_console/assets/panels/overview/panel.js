@@ -12,9 +12,9 @@ export default class {
   constructor() {
     this.freshness = new Freshness();
     this.health = create("section", { class: "card health", "aria-label": "Health" });
-    this.verdict = create("p", { class: "verdict" });
+    this.summary = create("p", { class: "health-summary" });
     this.checks = create("ul", { class: "checks" });
-    this.health.append(this.verdict, this.checks);
+    this.health.append(this.summary, this.checks);
     this.tiles = create("ul", { class: "tiles" });
     this.plot = new Plot("Calls of the last hour", [
       { name: "Calls", unit: "/s", getValue: (point) => point.calls },
@@ -95,7 +95,7 @@ export default class {
     const isHealthy = failed.length === 0 && missing.length === 0;
     this.health.classList.toggle("unhealthy", !isHealthy);
     const counts = [failed.length && `${failed.length} failed`, missing.length && `${missing.length} without an answer`];
-    setText(this.verdict, isHealthy ? "All checks pass" : `Unhealthy: ${counts.filter(Boolean).join(", ")}`);
+    setText(this.summary, isHealthy ? "All checks pass" : `Unhealthy: ${counts.filter(Boolean).join(", ")}`);
     reconcile(
       this.checks,
       [...checks.values()],

@@ -1,0 +1,114 @@
+"""Several processes on one Redis, as two applications in this one."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import AsyncExitStack
+from typing import TYPE_CHECKING, Any
+
+from actionhero_console import processes
+from actionhero_console.console import Console
+from actionhero_console.verbs import Verb
+from actionhero_redis import RedisClients
+
+if TYPE_CHECKING:
+    import pytest
+
+
+async def commands_of(running: Any) -> int:
+    """Return the number of commands that Redis has executed."""
+    info: dict[str, Any] = await running.app.app.get(RedisClients).client.info("stats")
+    return int(info["total_commands_processed"])
+
+
+async def test_all_processes_answer(site: Any, redis_server: Any) -> None:
+    """Once a second for all viewers; one that has gone is reported as missing."""
+    environ = {"ACTIONHERO_REDIS__MODE": "auto", "REDIS_URL": redis_server.url}
+    async with site(environ=environ) as one, AsyncExitStack() as stack:
+        other = await stack.enter_async_context(site(environ=environ))
+        network, others = (site_.app.app.get(Console).processes for site_ in (one, other))
+        # In production, processes have different names.
+        others.name = "elsewhere 7 worker"
+        other.stamps.made.append("by the other")
+        await until_subscribed(one)
+        answers, again = await asyncio.gather(
+            network.ask("stamps.made", {}), network.ask("stamps.made", {})
+        )
+        data = await one.read("overview.processes")
+        idle = await commands_of(one)
+        await asyncio.sleep(0.3)
+        # `INFO` itself.
+        assert await commands_of(one) - idle <= 1
+        await stack.aclose()
+        network._results.clear()
+        after = await network.ask("stamps.made", {})
+
+    assert {answer.process for answer in answers.answers} == {network.name, "elsewhere 7 worker"}
+    assert sorted(answers.values) == [[], ["by the other"]]
+    assert answers is again
+    assert len(data["processes"]) == 2
+    assert data["only_this_process"] is False
+    assert after.missing == ("elsewhere 7 worker",)
+    assert after.values == [[]]
+
+
+async def until_subscribed(running: Any, count: int = 2) -> None:
+    """Wait until a number of processes wait for questions."""
+    clients = running.app.app.get(RedisClients)
+    channel = clients.key("console", "questions")
+    while [(channel.encode(), count)] != await clients.bytes.pubsub_numsub(channel):
+        await asyncio.sleep(0.01)
+
+
+async def test_a_sign_out_ends_the_session_in_other_processes(site: Any, redis_server: Any) -> None:
+    """The cookie is refused there too."""
+    environ = {"ACTIONHERO_REDIS__MODE": "auto", "REDIS_URL": redis_server.url}
+    async with site(password="sesame", environ=environ) as one:
+        await one.sign_in("admin", "sesame")
+        headers = {"Cookie": f"actionhero_console={one.client.cookies['actionhero_console']}"}
+        async with site(password="sesame", environ=environ) as other:
+            before = await other.client.get("/console/api/console", headers=headers)
+            await one.client.post("/console/sign-out")
+            after = await other.client.get("/console/api/console", headers=headers)
+
+    assert (before.status_code, after.status_code) == (200, 401)
+
+
+async def test_a_process_that_hangs_is_not_awaited(
+    site: Any, redis_server: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The others answer within the time limit."""
+    environ = {"ACTIONHERO_REDIS__MODE": "auto", "REDIS_URL": redis_server.url}
+    async with site(environ=environ) as one, site(environ=environ) as other:
+        others = other.app.app.get(Console).processes
+        others.name = "elsewhere 7 worker"
+        await until_subscribed(one)
+        asleep = asyncio.Event()
+
+        async def hang(*_: Any) -> None:
+            await asleep.wait()
+
+        monkeypatch.setattr(others, "_answer", hang)
+        started = asyncio.get_running_loop().time()
+        answers = await one.app.app.get(Console).processes.ask("stamps.made", {})
+        seconds = asyncio.get_running_loop().time() - started
+        asleep.set()
+
+    assert len(answers.answers) == 1
+    assert processes.ANSWER_SECONDS <= seconds < processes.ANSWER_SECONDS + 1
+
+
+async def test_an_answer_that_fails_has_its_error(site: Any) -> None:
+    """And is no value."""
+
+    def fail() -> None:
+        raise ZeroDivisionError
+
+    async with site() as running:
+        network = running.app.app.get(Console).processes
+        network._verbs = {**network._verbs, "stamps.made": Verb(fail)}
+        answers = await network.ask("stamps.made", {})
+
+    assert answers.only_this_process is True
+    assert [answer.error for answer in answers.answers] == ["it failed: ZeroDivisionError"]
+    assert answers.values == []
