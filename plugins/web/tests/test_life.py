@@ -201,7 +201,7 @@ def test_a_large_response_is_sent_completely_during_shutdown(start_server: Start
     server = start_server(settings="web.compress = false")
     with server.socket() as client:
         client.sendall(b"GET /api/large?size=30000000 HTTP/1.1\r\nHost: localhost\r\n\r\n")
-        server.wait_for("large ok")
+        server.wait_for("GET /api/large 200")
 
         server.process.send_signal(signal.SIGTERM)
         server.wait_for("stopping on SIGTERM")
