@@ -17,7 +17,7 @@ from mcp.client.auth import AuthorizationCodeResult, OAuthClientProvider
 from mcp.client.streamable_http import streamable_http_client
 from mcp.shared.auth import OAuthClientInformationFull, OAuthClientMetadata, OAuthToken
 
-from actionhero import Action, Call, Inputs, RunMode, Scope, Secret, SignedIn, hookimpl
+from actionhero import Action, Call, Inputs, PluginError, RunMode, Scope, Secret, SignedIn, hookimpl
 from actionhero.testing import free_port, running_app
 from actionhero_mcp import Tool
 from actionhero_mcp import plugin as mcp_plugin
@@ -281,6 +281,7 @@ async def test_the_sdk_signs_in_steps_up_refreshes_and_is_revoked(site: Site) ->
     assert f'resource_metadata="{site.issuer}/.well-known/oauth-protected-resource/mcp"' in (
         challenge
     )
+    assert 'scope="mcp"' in challenge
     ada = User(site, "ada", "mcp")
 
     async with ada.agent() as client:
@@ -334,6 +335,9 @@ async def test_users_call_tools_as_their_scopes_allow(site: Site) -> None:
     for user in (ada, bob):
         async with user.agent() as client:
             await client.list_tools()
+            if user is ada:
+                # The first request asks for the default scopes only.
+                assert not (await client.call_tool("message-write", {})).is_error
 
     allowed = await site.post(ada.token, "tools/call", name="message-write", arguments={})
     refused = await site.post(bob.token, "tools/call", name="message-write", arguments={})
@@ -401,3 +405,38 @@ async def test_a_sign_out_everywhere_ends_tokens_and_streams_of_all_servers(
             await asyncio.wait_for(reading, 10)
         for site in (first, second):
             await until_refused(site, ada.token)
+
+
+class Publish(Action):
+    """Publish a message."""
+
+    name = "message:publish"
+    mcp = Tool(scopes=["messages:publish"])
+
+    async def run(self) -> None:
+        """Publish."""
+
+
+class MoreActions:
+    """A plugin with one more action."""
+
+    @hookimpl
+    def actionhero_actions(self) -> list[type[Action]]:
+        return [Publish]
+
+
+async def test_a_tool_with_a_scope_that_users_cannot_grant() -> None:
+    """The application does not start."""
+    plugins = (web_plugin, redis_plugin, sessions_plugin, oauth_plugin, mcp_plugin)
+    with pytest.raises(PluginError) as caught:
+        async with running_app(
+            *plugins, Application(), MoreActions(), mode=RunMode.SERVER,
+            environ={"ACTIONHERO_APP__SECRET_KEY": "k" * 64},
+        ):  # fmt: skip
+            pass
+
+    assert re.search(
+        r"action 'message:publish' \(.*\) requires the scope 'messages:publish', which is not in "
+        "oauth.scopes; add it",
+        str(caught.value),
+    )

@@ -31,6 +31,9 @@ async def signed_in(cluster: Cluster, name: str, *scopes: str) -> User:
     user = User(cluster.site(), name, "mcp", *scopes)
     async with user.agent() as client:
         await client.list_tools()
+        if scopes:
+            # The first request asks for the default scopes only.
+            assert not (await client.call_tool("room-write", {"user": name})).is_error
     return user
 
 

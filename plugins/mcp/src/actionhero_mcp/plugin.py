@@ -73,13 +73,15 @@ def actionhero_web_links(app: Application, origin: str) -> list[Link]:
 @hookimpl(optionalhook=True)
 def actionhero_oauth_resources(app: Application) -> list[Any]:
     # Only the authorization server calls this, so it is installed.
+    from actionhero_mcp.scopes import declared_scopes
     from actionhero_mcp.settings import McpSettings
     from actionhero_oauth import ProtectedResource
 
     settings = app.get(McpSettings)
     if settings.auth == "none":
         return []
-    return [ProtectedResource(settings.path, frozenset({"mcp"}), settings.url or "")]
+    scopes = declared_scopes(app)
+    return [ProtectedResource(settings.path, frozenset({"mcp"}), settings.url or "", scopes)]
 
 
 @hookimpl(optionalhook=True)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from actionhero import Middleware, Requirement, Scope
 from actionhero_mcp.declared import parse
 
 if TYPE_CHECKING:
-    from actionhero import Call
+    from actionhero import Application, Call
 
 
 class DeclaredScopes(Middleware):
@@ -25,6 +26,16 @@ class DeclaredScopes(Middleware):
             # The validation at start-up reports it.
             return None
         return _OverMcp([Scope(scope) for scope in scopes]) if scopes else None
+
+
+def declared_scopes(app: Application) -> dict[str, str]:
+    """Return the scopes of all tools, resources and prompts, and an action with each."""
+    found: dict[str, str] = {}
+    for action in app.actions:
+        with suppress(TypeError, ValueError):
+            for scope in parse(action.attribute("mcp")).scopes:
+                found.setdefault(scope, f"action {action.name!r} ({action.source}, {action.owner})")
+    return found
 
 
 class _OverMcp(Middleware):

@@ -120,9 +120,13 @@ class AccessTokenAuthenticator(Authenticator):
                 yield grant_id
 
     def challenge_parameters(self, transport: str) -> Mapping[str, str]:
-        """Return the URL of the metadata of the resource, from which a client learns the rest."""
+        """Return the URL of the metadata of the resource, and the scopes to ask for at first."""
         resource = self._server().resources.of_transport(transport)
-        return {} if resource is None else {"resource_metadata": resource_metadata_url(resource)}
+        if resource is None:
+            return {}
+        scope = " ".join(self._server().settings.default_scopes)
+        url = resource_metadata_url(resource)
+        return {"resource_metadata": url, "scope": scope} if scope else {"resource_metadata": url}
 
     def security_schemes(self) -> Mapping[str, Mapping[str, Any]]:
         """Return the flow for API documents (OpenAPI 3.1 §4.8.30)."""

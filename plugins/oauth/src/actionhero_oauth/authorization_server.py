@@ -195,6 +195,15 @@ def configuration_problems(app: Application) -> list[str]:
             "oauth.issuer is required in production; set ACTIONHERO_OAUTH__ISSUER to the public "
             "URL of the application, such as https://example.com"
         )
+    for _, resource in app.plugins.collect(
+        "actionhero_oauth_resources", ProtectedResource, app=app
+    ):
+        problems += [
+            f"{place} requires the scope {scope!r}, which is not in oauth.scopes; add it, or users "
+            "cannot grant it"
+            for scope, place in resource.scopes.items()
+            if scope not in settings.scopes
+        ]
     # Not by the settings themselves, whose errors do not show parts of a value with secrets.
     problems += [
         f"oauth.clients: the redirect URI {uri!r} of the client {client.id!r} {problem}"

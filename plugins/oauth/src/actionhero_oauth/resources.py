@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from types import MappingProxyType
 from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import urlsplit
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
 
 class ProtectedResource(NamedTuple):
@@ -21,6 +22,8 @@ class ProtectedResource(NamedTuple):
     transports: frozenset[str]
     #: Its full URL, if that is not the path below the issuer.
     url: str = ""
+    #: The scopes that its calls require, and the place of each: "action 'note:view' (notes.py)".
+    scopes: Mapping[str, str] = MappingProxyType({})
 
 
 class Resources:
