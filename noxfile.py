@@ -94,20 +94,9 @@ def tests(session: nox.Session) -> None:
     session.run("pytest", "--numprocesses=4", "--dist=worksteal", *session.posargs)
 
 
-def tests_on(version: str) -> None:
-    """Define the session `tests-VERSION`: all tests, on another version of Python.
-
-    Not the parameter `python` of `tests`, which would run all of them on each version.
-    """
-
-    @nox.session(name=f"tests-{version}", python=version)
-    def run(session: nox.Session) -> None:
-        """Run all tests on this version of Python."""
-        tests(session)
-
-
 for version in PYTHONS:
-    tests_on(version)
+    # Not the parameter `python` of `tests`, which would run it on each version.
+    nox.session(tests, name=f"tests-{version}", python=version)
 
 
 @nox.session
@@ -142,33 +131,7 @@ def wheels(session: nox.Session) -> None:
 def dist(session: nox.Session) -> None:
     """Build all packages in `dist/`, with SBOM, licences, checksums and audit."""
     session.install("uv", *nox.project.dependency_groups(GROUPS, "dist"))
-    folder = ROOT / "dist"
-    shutil.rmtree(folder, ignore_errors=True)
-    # The time of the last commit, so that the same source results in the same files.
-    commit_time = session.run("git", "log", "-1", "--format=%ct", external=True, silent=True)
-    session.env["SOURCE_DATE_EPOCH"] = str(commit_time).strip()
-    for package, _ in PACKAGES.values():
-        session.run("uv", "build", "--quiet", f"--out-dir={folder}", str(package))
-    # As a user installs them: from the folder, in an environment of its own.
-    environment = Path(session.virtualenv.location).resolve() / "installed"
-    session.run("uv", "venv", "--quiet", "--clear", str(environment))
-    python = str(environment / "bin" / "python")
-    extras = {
-        name: ",".join(project["project"].get("optional-dependencies", {}))
-        for name, (_, project) in PACKAGES.items()
-    }
-    requirements = [f"{name}[{extra}]" if extra else name for name, extra in extras.items()]
-    install = ("uv", "pip", "install", "--quiet", f"--python={python}", f"--find-links={folder}")
-    session.run(*install, *requirements)
-    wheelhouse = ("python", str(ROOT / ".ci" / "wheelhouse.py"))
-    sbom, constraints = str(folder / "actionhero.cdx.json"), str(folder / "constraints.txt")
-    session.run("cyclonedx-py", "environment", "--output-reproducible", f"-o={sbom}", python)
-    session.run(*wheelhouse, "constraints", sbom, constraints)
-    [packages] = environment.glob("lib/python*/site-packages")
-    session.run(*wheelhouse, "licences", sbom, str(folder / "LICENCES.txt"), str(packages))
-    session.run(*wheelhouse, "checksums", str(folder))
-    if "--without-audit" not in session.posargs:
-        session.run(*wheelhouse, "audit", constraints, "pip-audit")
+    session.run("python", ".ci/dist.py", *session.posargs)
 
 
 @nox.session

@@ -1,19 +1,16 @@
-#!/usr/bin/env python3
-"""The files of a wheelhouse beside its packages: constraints, licences, audit and checksums.
-
-`nox -s dist` calls it for each file: `wheelhouse.py constraints SBOM OUTPUT`.
-"""
+"""The files of a wheelhouse beside its packages: constraints, licences, audit and checksums."""
 
 from __future__ import annotations
 
-import argparse
 import hashlib
 import json
 import subprocess
 import sys
 from importlib.metadata import distributions
-from pathlib import Path
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 #: The prefix of our own packages, which no advisory database contains.
 OWN = "actionhero"
@@ -92,12 +89,15 @@ def _is_copyleft(name: str) -> bool:
     return any(part in text for part in COPYLEFT) and not is_lesser and " OR " not in text
 
 
-def audit(constraints: Path, command: list[str]) -> None:
+def audit(constraints: Path, command: list[str]) -> str:
     """Look up known vulnerabilities of all dependencies; fail if one could not be looked up.
 
     Args:
         constraints: The file of `write_constraints`.
         command: The command of pip-audit.
+
+    Returns:
+        A line for the log.
     """
     process = subprocess.run(  # noqa: S603 - the command of the session
         [*command, "--no-deps", "--disable-pip", "--format=json", f"--requirement={constraints}"],
@@ -126,7 +126,7 @@ def audit(constraints: Path, command: list[str]) -> None:
     ]
     if vulnerable:
         fail("known vulnerabilities: " + "; ".join(vulnerable) + "; require fixed versions")
-    sys.stdout.write(f"{expected} packages audited, no known vulnerabilities\n")
+    return f"{expected} packages audited, no known vulnerabilities\n"
 
 
 def write_checksums(folder: Path) -> None:
@@ -135,33 +135,3 @@ def write_checksums(folder: Path) -> None:
     files = sorted(path for path in folder.iterdir() if not path.name.startswith(hidden))
     lines = [f"{hashlib.sha256(path.read_bytes()).hexdigest()}  {path.name}\n" for path in files]
     (folder / CHECKSUMS).write_text("".join(lines), encoding="utf-8")
-
-
-def main(arguments: list[str]) -> None:
-    """Create one file."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    commands = parser.add_subparsers(dest="command", required=True)
-    for name in ("constraints", "licences"):
-        command = commands.add_parser(name)
-        command.add_argument("sbom", type=Path)
-        command.add_argument("output", type=Path)
-        if name == "licences":
-            command.add_argument("packages", type=Path)
-    command = commands.add_parser("audit")
-    command.add_argument("constraints", type=Path)
-    command.add_argument("program", nargs="+")
-    commands.add_parser("checksums").add_argument("folder", type=Path)
-    options = parser.parse_args(arguments)
-    match options.command:
-        case "constraints":
-            write_constraints(options.sbom, options.output)
-        case "licences":
-            write_licences(options.sbom, options.output, options.packages)
-        case "audit":
-            audit(options.constraints, options.program)
-        case "checksums":
-            write_checksums(options.folder)
-
-
-if __name__ == "__main__":
-    main(sys.argv[1:])

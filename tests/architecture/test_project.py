@@ -124,6 +124,6 @@ def test_a_missing_command_of_the_readme_is_an_error() -> None:
     assert "the command 'nonesuch' must be in exactly one ```console block" in printed.stderr
 
 
-def test_the_noxfile_has_fewer_than_170_lines() -> None:
+def test_the_noxfile_has_at_most_200_lines() -> None:
     """A reader sees all sessions at a glance."""
-    assert len((ROOT / "noxfile.py").read_text("utf-8").splitlines()) < 170
+    assert len((ROOT / "noxfile.py").read_text("utf-8").splitlines()) <= 200

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import os
 import subprocess
@@ -15,13 +16,18 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-WHEELHOUSE: Final = ROOT / ".ci" / "wheelhouse.py"
+
+def load_module() -> Any:
+    """Return the module of the session, which belongs to no package."""
+    spec = importlib.util.spec_from_file_location("wheelhouse", ROOT / ".ci" / "wheelhouse.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
 
 
-def run(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
-    """Run the script of the session."""
-    command = [sys.executable, str(WHEELHOUSE), *map(str, arguments)]
-    return subprocess.run(command, capture_output=True, text=True, check=False)
+wheelhouse: Final = load_module()
 
 
 def component(name: str, *licences: dict[str, Any]) -> dict[str, Any]:
@@ -44,7 +50,8 @@ def test_constraints_contain_the_versions_of_dependencies(tmp_path: Path) -> Non
     names = ("Zlib", "actionhero", "actionhero-web", "pytest-actionhero", "aiohttp")
     sbom = write_sbom(tmp_path, *(component(name, MIT) for name in names))
 
-    assert run("constraints", sbom, tmp_path / "out").returncode == 0
+    wheelhouse.write_constraints(sbom, tmp_path / "out")
+
     assert (tmp_path / "out").read_text() == "aiohttp==1.0\nZlib==1.0\n"
 
 
@@ -61,9 +68,8 @@ def test_licences_are_listed(tmp_path: Path) -> None:
         component("named", {"license": {"name": "Zope"}}, {"license": {"name": "A\nlong text"}}),
     )
 
-    result = run("licences", sbom, tmp_path / "out", tmp_path)
+    wheelhouse.write_licences(sbom, tmp_path / "out", tmp_path)
 
-    assert (result.returncode, result.stderr) == (0, "")
     assert (tmp_path / "out").read_text().splitlines() == [
         "chosen 1.0: GPL-3.0-only OR MIT",
         "described 1.0: As it is",
@@ -89,10 +95,9 @@ def test_unknown_and_copyleft_licences_fail(
     """The list is written nevertheless."""
     sbom = write_sbom(tmp_path, component("x", *licences), component("y", MIT))
 
-    result = run("licences", sbom, tmp_path / "out", tmp_path)
+    with pytest.raises(SystemExit, match=f"wheelhouse: {problem}; replace the package"):
+        wheelhouse.write_licences(sbom, tmp_path / "out", tmp_path)
 
-    assert result.returncode == 1
-    assert result.stderr.startswith(f"wheelhouse: {problem}; replace the package")
     assert "y 1.0: MIT" in (tmp_path / "out").read_text()
 
 
@@ -102,30 +107,39 @@ VULNERABLE = {"name": "b", "version": "2.0", "vulns": [{"id": "PYSEC-1"}, {"id":
 
 
 @pytest.mark.parametrize(
-    ("output", "code", "message"),
+    ("output", "message"),
     [
-        ([AUDITED, {**AUDITED, "name": "b"}], 0, "2 packages audited, no known vulnerabilities"),
-        ([AUDITED, VULNERABLE], 1, "known vulnerabilities: b 2.0: PYSEC-1, PYSEC-2; require fixed"),
-        ([AUDITED, SKIPPED], 1, "1 of 2 packages were not audited"),
-        ([AUDITED], 1, "1 of 2 packages were not audited"),
-        (None, 1, "the audit did not take place: ConnectionError: no route"),
+        ([AUDITED, VULNERABLE], "known vulnerabilities: b 2.0: PYSEC-1, PYSEC-2; require fixed"),
+        ([AUDITED, SKIPPED], "1 of 2 packages were not audited"),
+        ([AUDITED], "1 of 2 packages were not audited"),
+        (None, "the audit did not take place: ConnectionError: no route"),
     ],
-    ids=["no vulnerability", "vulnerability", "skipped package", "missing package", "no network"],
+    ids=["vulnerability", "skipped package", "missing package", "no network"],
 )
 def test_an_audit_without_a_complete_result_fails(
-    tmp_path: Path, output: list[dict[str, Any]] | None, code: int, message: str
+    tmp_path: Path, output: list[dict[str, Any]] | None, message: str
 ) -> None:
     """pip-audit itself succeeds if it has skipped all packages."""
-    constraints = tmp_path / "constraints.txt"
+    with pytest.raises(SystemExit, match=message):
+        audit(tmp_path, output)
+
+
+def test_an_audit_of_all_packages_succeeds(tmp_path: Path) -> None:
+    """The log contains their number."""
+    line = audit(tmp_path, [AUDITED, {**AUDITED, "name": "b"}])
+
+    assert line == "2 packages audited, no known vulnerabilities\n"
+
+
+def audit(folder: Path, output: list[dict[str, Any]] | None) -> str:
+    """Audit two packages with a program that writes `output`, or an error."""
+    constraints = folder / "constraints.txt"
     constraints.write_text("a==1.0\nb==2.0\n")
-    program = tmp_path / "audit.py"
+    program = folder / "audit.py"
     text = json.dumps({"dependencies": output}) if output is not None else ""
     program.write_text(f"import sys; print({text!r}); print({NO_ROUTE!r}, file=sys.stderr)")
-
-    result = run("audit", constraints, sys.executable, program)
-
-    assert result.returncode == code
-    assert message in result.stdout + result.stderr
+    line: str = wheelhouse.audit(constraints, [sys.executable, str(program)])
+    return line
 
 
 NO_ROUTE = "Traceback …\nConnectionError: no route"
@@ -136,7 +150,7 @@ def test_checksums_are_verified_by_sha256sum(tmp_path: Path, program: Callable[[
     for name in ("b.whl", "a.tar.gz", ".gitignore", "SHA256SUMS"):
         (tmp_path / name).write_text(name)
 
-    assert run("checksums", tmp_path).returncode == 0
+    wheelhouse.write_checksums(tmp_path)
     command = [program("sha256sum"), "--check", "--strict", "SHA256SUMS"]
     check = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
 
