@@ -6,11 +6,13 @@ import asyncio
 import signal
 from typing import TYPE_CHECKING
 
+import httpx
 import pytest
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from tests.conftest import Place
     from tests.faults.conftest import LedgerServer, Serve
 
 
@@ -105,3 +107,59 @@ async def test_a_call_that_finishes_within_the_grace_period_is_committed(serve: 
     assert response.status_code == 200
     assert completed.code == 0
     assert count.json() == 1
+
+
+AGENTS = """
+from __future__ import annotations
+
+from actionhero import Call
+from actionhero_db import Transaction
+from ledger.entries import EntryInputs, Hold
+
+
+class HoldForAgents(Hold):
+    \"\"\"Write an entry, report that, and hold the transaction.\"\"\"
+
+    name = "entry:hold-for-agents"
+    web = None
+    mcp = True
+    middleware = [Transaction()]
+
+    async def run(self, inputs: EntryInputs, call: Call) -> None:
+        call.progress(1, 2, "written")
+        await super().run(inputs, call)
+"""
+
+
+async def test_the_call_of_an_agent_that_closes_its_stream_is_rolled_back(
+    ledger: Place, serve: Serve
+) -> None:
+    """After the progress that it has received."""
+    ledger.write("ledger/agents.py", AGENTS)
+    ledger.enabled.append("mcp")
+    server = serve()
+    prefix = "io.modelcontextprotocol/"
+    meta = {
+        f"{prefix}protocolVersion": "2026-07-28",
+        f"{prefix}clientCapabilities": {},
+        "progressToken": 1,
+    }
+    name = "entry-hold-for-agents"
+    params = {"name": name, "arguments": {"text": "discarded"}, "_meta": meta}
+    message = {"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": params}
+    headers = {
+        "Accept": "application/json, text/event-stream",
+        "MCP-Protocol-Version": "2026-07-28",
+        "Mcp-Method": "tools/call",
+        "Mcp-Name": name,
+    }
+    async with (
+        httpx.AsyncClient(timeout=30) as client,
+        client.stream("POST", f"{server.root}/mcp", json=message, headers=headers) as response,
+    ):
+        async for line in response.aiter_lines():
+            if "notifications/progress" in line:
+                break
+        await asyncio.to_thread(server.running.wait_for, "holding discarded")
+
+    await assert_rolled_back(server, "discarded")
