@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gzip
+import json
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -135,6 +136,15 @@ async def test_credentials_cannot_be_required_without_an_authenticator(serve: Se
     with pytest.raises(PluginError, match=r"mcp\.auth is required, but no plugin reads"):
         async with serve(ACTIONHERO_MCP__AUTH="required"):
             pass
+
+
+async def test_the_id_of_a_request_is_that_of_its_error(site: Site) -> None:
+    """As in the log."""
+    params = {"name": "note-view", "arguments": {"note": 0}}
+    reply = await site.new("tools/call", params)
+
+    document = json.loads(reply.body["result"]["content"][0]["text"])
+    assert document["error"]["request_id"] == reply.headers["X-Request-Id"]
 
 
 # -- the revision without a handshake -----------------------------------------------------------

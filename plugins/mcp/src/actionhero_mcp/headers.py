@@ -8,7 +8,7 @@ import re
 from typing import TYPE_CHECKING, Any, Final
 
 from actionhero_mcp.jsonrpc import RpcError
-from actionhero_mcp.revisions import HEADER_MISMATCH, PROTOCOL_VERSION
+from actionhero_mcp.revisions import HEADER_MISMATCH, METHODS, PROTOCOL_VERSION
 
 if TYPE_CHECKING:
     from multidict import CIMultiDictProxy
@@ -44,7 +44,8 @@ def check_headers(request: Request, headers: CIMultiDictProxy[str], catalog: Cat
     """
     if len(headers.getall(VERSION, ())) != 1 or headers[VERSION] != request.meta[PROTOCOL_VERSION]:
         _check(headers, VERSION, request.meta[PROTOCOL_VERSION], is_encoded=False)
-    _check(headers, _METHOD, request.method, is_encoded=False)
+    if request.method not in METHODS or headers.getall(_METHOD, ()) != [request.method]:
+        _check(headers, _METHOD, request.method, is_encoded=False)
     member = _NAMED.get(request.method)
     if member is None:
         return

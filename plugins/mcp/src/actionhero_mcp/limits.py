@@ -20,11 +20,11 @@ class CallerLimits:
 
     def __init__(self, max_concurrent: int) -> None:
         self._max_concurrent = max_concurrent
-        self._open: dict[str, int] = {}
+        self._open: dict[str | int, int] = {}
         #: The allowance of each caller, and the time at which it was so.
-        self._allowances: OrderedDict[str, tuple[float, float]] = OrderedDict()
+        self._allowances: OrderedDict[str | int, tuple[float, float]] = OrderedDict()
 
-    def enter(self, caller: str, per_minute: int) -> float | None:
+    def enter(self, caller: str | int, per_minute: int) -> float | None:
         """Count a request, which `leave` ends.
 
         Args:
@@ -48,7 +48,7 @@ class CallerLimits:
         self._open[caller] = self._open.get(caller, 0) + 1
         return None
 
-    def leave(self, caller: str) -> None:
+    def leave(self, caller: str | int) -> None:
         """Count the end of a request that was allowed."""
         left = self._open[caller] - 1
         if left:

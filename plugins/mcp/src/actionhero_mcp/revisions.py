@@ -108,3 +108,6 @@ REVISIONS: Final = {
     **{name: _modern(name) for name in MODERN},
     **{name: _handshake(name) for name in HANDSHAKE},
 }
+
+#: The methods of all revisions.
+METHODS: Final = frozenset().union(*(revision.methods for revision in REVISIONS.values()))
