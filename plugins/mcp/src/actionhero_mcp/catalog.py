@@ -72,6 +72,11 @@ class Catalog:
         return not (self.tools or self.resources or self.templates or self.prompts)
 
     @property
+    def has_tasks(self) -> bool:
+        """Whether a tool may run as a task."""
+        return any(item.tool.task for item in self.tools.values())
+
+    @property
     def has_updates(self) -> bool:
         """Whether changes of a resource can be announced."""
         every = (*self.resources.values(), *self.templates.values())

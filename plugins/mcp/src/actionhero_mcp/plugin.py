@@ -87,16 +87,18 @@ def actionhero_oauth_resources(app: Application) -> list[Any]:
 @hookimpl(optionalhook=True)
 def actionhero_tasks_enqueue_middleware(app: Application) -> list[Any]:
     # Only the job queue calls this and the next one, so it is installed.
+    from actionhero_mcp.catalog import catalog_for
     from actionhero_mcp.task_questions import MarkTasks
 
-    return [MarkTasks(app)]
+    return [MarkTasks(app)] if catalog_for(app).has_tasks else []
 
 
 @hookimpl(optionalhook=True)
 def actionhero_tasks_questions(app: Application) -> list[Any]:
+    from actionhero_mcp.catalog import catalog_for
     from actionhero_mcp.task_questions import TaskQuestions
 
-    return [TaskQuestions(app)]
+    return [TaskQuestions(app)] if catalog_for(app).has_tasks else []
 
 
 @hookimpl

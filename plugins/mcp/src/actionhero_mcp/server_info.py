@@ -43,7 +43,7 @@ class ServerInfo:
             "logging": {},
         }
         extensions: dict[str, Any] = {}
-        if any(tool.tool.task for tool in catalog.tools.values()):
+        if catalog.has_tasks:
             extensions[TASKS] = {}
         modern = {**self._capabilities, **({"extensions": extensions} if extensions else {})}
         #: The members of the result of `server/discover`.
