@@ -16,6 +16,7 @@ from plugins.mcp.tests.test_subscriptions import ChannelPlugin, RoomView
 from actionhero import Action, Call
 from actionhero_channels import Channels
 from actionhero_channels import plugin as channels_plugin
+from actionhero_mcp.event_log import EventLog
 from actionhero_redis import plugin as redis_plugin
 from actionhero_redis.testing import redis_server  # noqa: F401 - a fixture
 
@@ -252,6 +253,30 @@ async def test_a_client_continues_the_stream_of_a_call(site: Site) -> None:
     assert last.message["id"] == "call"
     assert last.message["result"]["content"][0]["text"] == "counted"
     assert again == [third, last]
+
+
+async def test_a_stream_goes_on_without_redis(
+    site: Site, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A client cannot continue it then."""
+
+    async def fail(*arguments: Any) -> None:
+        raise ConnectionError("no Redis")
+
+    monkeypatch.setattr(EventLog, "append", fail)
+    agent = await connect(site, 7)
+    for _ in range(3):
+        Count.steps.put_nowait(1)
+    async with agent.call("count") as stream:
+        events = [await stream.next() for _ in range(5)]
+    async with agent.get(events[1].id) as again:
+        status = again.response.status
+
+    assert events[-1].message["result"]["content"][0]["text"] == "counted"
+    assert status == 400
+    assert [item.message for item in caplog.records if item.name == "actionhero.mcp"] == [
+        "the events of a stream are not kept: no Redis"
+    ]
 
 
 async def test_a_call_without_a_stream_ends_with_its_connection(site: Site) -> None:

@@ -64,10 +64,13 @@ class ResumableSink(HttpSink):
     def __init__(self, *arguments: Any, log: EventLog, caller: str, session_id: str) -> None:
         super().__init__(*arguments)
         self._log = log
-        self._name = secrets.token_urlsafe(16)
-        self._stream = stream_key(caller, session_id, self._name)
+        self._caller = caller
+        self._session_id = session_id
+        # Most calls have no stream.
+        self._name = self._stream = ""
         self._number = 1
         self._is_lost = False
+        self._is_kept = True
 
     def _abort(self) -> None:
         transport = self._request.request.transport
@@ -75,7 +78,9 @@ class ResumableSink(HttpSink):
             transport.abort()
 
     async def _begin(self, response: web.StreamResponse) -> None:
-        await self._log.append(self._stream, Event(self._number, b""))
+        self._name = secrets.token_urlsafe(16)
+        self._stream = stream_key(self._caller, self._session_id, self._name)
+        await self._keep(Event(self._number, b""))
         await self._deliver(response.prepare(self._request.request))
         await self._deliver(response.write(event_bytes(self._name, self._number, b"")))
 
@@ -83,15 +88,28 @@ class ResumableSink(HttpSink):
         self, response: web.StreamResponse, message: bytes, *, is_last: bool
     ) -> None:
         self._number += 1
-        await self._log.append(self._stream, Event(self._number, message, is_last))
+        await self._keep(Event(self._number, message, is_last))
         await self._deliver(response.write(event_bytes(self._name, self._number, message)))
 
     async def _write_heartbeat(self, response: web.StreamResponse) -> None:
-        await self._log.touch(self._stream)
+        await self._keep(None)
         await self._deliver(response.write(HEARTBEAT))
 
     async def _end(self, response: web.StreamResponse) -> None:
         await self._deliver(response.write_eof())
+
+    async def _keep(self, event: Event | None) -> None:
+        """Keep an event, or all of them for longer; without Redis, the stream goes on."""
+        if not self._is_kept:
+            return
+        try:
+            if event is None:
+                await self._log.touch(self._stream)
+            else:
+                await self._log.append(self._stream, event)
+        except Exception as error:  # noqa: BLE001 - the client receives the event nevertheless
+            self._is_kept = False
+            logger.warning("the events of a stream are not kept: %s", error)
 
     async def _deliver(self, writing: Coroutine[Any, Any, object]) -> None:
         """Write to the client, unless it is gone."""
