@@ -55,6 +55,7 @@ class HttpProtocol(RequestHandler):
         "_has_eof",
         "_has_only_request",
         "_headers_since",
+        "_is_resuming",
         "_rejection",
         "_write_pause",
         "_writes",
@@ -84,6 +85,8 @@ class HttpProtocol(RequestHandler):
         self._has_only_request = False
         #: Whether the client has closed its side of the connection.
         self._has_eof = False
+        #: Whether the data after a declined upgrade is handled in the next iteration.
+        self._is_resuming = False
         #: The start of the wait for request headers; 0 outside of such a wait.
         self._headers_since = 0.0
         #: Set while writing is paused, as the client reads slowly.
@@ -205,7 +208,7 @@ class HttpProtocol(RequestHandler):
             # The event loop reports it again after reading was paused and resumed.
             return True
         self._has_eof = True
-        is_waiting = self._waiter is not None and not self._waiter.done()
+        is_waiting = self._waiter is not None and not self._waiter.done() and not self._is_resuming
         request = self._current_request
         if self.transport is None or is_waiting:
             return False
@@ -225,10 +228,12 @@ class HttpProtocol(RequestHandler):
     def _decline_upgrade(self, data: bytes) -> None:
         """Check the data after a declined upgrade as all other requests."""
         self.framer.decline_upgrade()
+        self._is_resuming = True
         self._loop.call_soon(self._resume_after_upgrade, data)
 
     def _resume_after_upgrade(self, data: bytes) -> None:
         """Handle the data that was received after a request whose upgrade was declined."""
+        self._is_resuming = False
         if self._buffer_paused:
             self._resume_reading_for_buffer()
         if data and self.transport is not None:
