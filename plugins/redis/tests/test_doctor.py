@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from datetime import timedelta
+from typing import TYPE_CHECKING, ClassVar
+from unittest.mock import Mock
 
-from actionhero import App
+import pytest
+
+from actionhero import App, Settings, hookimpl
 from actionhero.cli.doctor import examine
 from actionhero.health import Finding
 from actionhero.settings.sources import read_sources
 from actionhero_redis import plugin
+from actionhero_redis.doctor_checks import _check_memory
 from actionhero_redis.testing import throw_away_redis
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
-
-    import pytest
 
     from actionhero_redis.testing import ThrowAwayRedis
 
@@ -106,6 +109,56 @@ def test_a_server_that_loses_data_is_a_warning(folder: Path) -> None:
         "warning",
         "is allkeys-lru: sessions and jobs are evicted when memory is short; set it to noeviction",
     )
+
+
+@pytest.mark.parametrize(
+    ("limit", "finding", "message"),
+    [
+        (
+            "0",
+            "warning",
+            "is not set, so the system ends the server when the memory of the machine",
+        ),
+        ("1gb", "ok", "0% of 1,024 MiB used"),
+        ("1200kb", "warning", " of 1 MiB are used; when it is reached, all writes fail"),
+    ],
+)
+def test_the_memory_of_the_server_is_checked(
+    folder: Path, limit: str, finding: str, message: str
+) -> None:
+    """Results, sessions and jobs may outgrow it."""
+    with throw_away_redis(options=["--maxmemory", limit]) as server:
+        result = findings(folder, deploy=True, REDIS_URL=server.url)["redis.maxmemory"]
+
+    assert result[0] == finding
+    assert message in result[1]
+
+
+def test_the_lifetimes_of_data_are_a_remedy(folder: Path, redis_server: ThrowAwayRedis) -> None:
+    """Those of the plugins that are installed."""
+
+    class TasksSettings(Settings):
+        """The settings of jobs, without their plugin."""
+
+        section: ClassVar[str] = "tasks"
+        result_ttl: timedelta = timedelta(days=1)
+
+    class Tasks:
+        """A plugin with them."""
+
+        @hookimpl
+        def actionhero_settings(self) -> list[type[Settings]]:
+            return [TasksSettings]
+
+    environ = {"REDIS_URL": redis_server.url}
+    app = App.from_plugins([plugin, Tasks()], read_sources(folder, environ=environ))
+    client = Mock()
+    client.info.return_value = {"used_memory": 9 << 20, "maxmemory": 10 << 20}
+
+    message = _check_memory(app, client).message
+
+    assert message.startswith("90% of 10 MiB are used; ")
+    assert message.endswith("raise it, or shorten tasks.result_ttl (1 day, 0:00:00)")
 
 
 def test_an_unreadable_configuration_is_a_warning(folder: Path) -> None:

@@ -14,6 +14,7 @@ from actionhero.cli.output import configure_logs, format_option, write_rows
 from actionhero.cli.standard_streams import reserve_stdout
 from actionhero.errors import BootError, PluginError
 from actionhero.health import Diagnosis, Finding, Health
+from actionhero.process.orphans import find_orphans
 from actionhero.settings import AppSettings
 
 if TYPE_CHECKING:
@@ -110,6 +111,16 @@ def _check_deployment(app: App) -> list[Diagnosis]:
         app.get(AppSettings).get_secret_key(app.environment)
     except BootError as error:
         diagnoses.append(Diagnosis("app.secret_key", Finding.FAILED, str(error)))
+    diagnoses += [
+        Diagnosis(
+            "processes",
+            Finding.WARNING,
+            f"process {orphan.id} ({orphan.command}) has outlived its supervisor "
+            f"{orphan.supervisor_id}, and may still hold jobs and connections; end it: "
+            f"kill -KILL {orphan.id}",
+        )
+        for orphan in find_orphans()
+    ]
     return diagnoses
 
 

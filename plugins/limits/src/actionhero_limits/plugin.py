@@ -8,6 +8,7 @@ from actionhero import hookimpl
 
 if TYPE_CHECKING:
     from actionhero import Application, Initializer, Instrument, Middleware, Settings
+    from actionhero.transport import Diagnosis
 
 
 @hookimpl
@@ -44,6 +45,13 @@ def actionhero_validate(app: Application) -> list[str]:
     from actionhero_limits.validation import validate_limits
 
     return [*validate_limits(app), *validate(app)]
+
+
+@hookimpl
+def actionhero_doctor_checks(app: Application, deploy: bool) -> list[Diagnosis]:
+    from actionhero_limits.doctor_checks import diagnose
+
+    return [] if app.has_invalid_settings else diagnose(app, deploy=deploy)
 
 
 @hookimpl(optionalhook=True)

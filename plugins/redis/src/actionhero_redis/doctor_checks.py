@@ -15,6 +15,10 @@ if TYPE_CHECKING:
 
     from actionhero import Application
 
+#: The share of the memory of the server above which a warning follows.
+MAX_MEMORY_SHARE = 0.8
+#: The settings of other packages that determine how long data is stored in Redis.
+LIFETIMES = ("tasks.result_ttl", "sessions.ttl", "limits.idempotency_ttl")
 #: A larger difference of clocks makes leases, sessions and scheduled jobs end early or late.
 MAX_CLOCK_OFFSET_SECONDS = 1.0
 
@@ -53,7 +57,11 @@ def _check_server(app: Application, store: Store) -> list[Diagnosis]:
     try:
         client = clients_for(app, store).connect_sync()
         try:
-            return [*_check_configuration(client), _check_clock(client)]
+            return [
+                *_check_configuration(client),
+                _check_memory(app, client),
+                _check_clock(client),
+            ]
         finally:
             client.close()
     except (RedisError, RedisClusterException) as error:
@@ -81,6 +89,37 @@ def _check_configuration(client: Any) -> Iterator[Diagnosis]:
             yield Diagnosis(f"redis.{name}", Finding.OK, expected)
         else:
             yield Diagnosis(f"redis.{name}", Finding.WARNING, f"is {value}: {advice}")
+
+
+def _check_memory(app: Application, client: Any) -> Diagnosis:
+    """Check that the data of the server, which expires, has a limit that is not nearly reached."""
+    memory = client.info("memory")
+    used, limit = int(memory["used_memory"]), int(memory.get("maxmemory", 0))
+    if not limit:
+        message = (
+            "is not set, so the system ends the server when the memory of the machine is used up; "
+            "set it below that memory, such as: maxmemory 1gb"
+        )
+        return Diagnosis("redis.maxmemory", Finding.WARNING, message)
+    share = used / limit
+    if share < MAX_MEMORY_SHARE:
+        return Diagnosis("redis.maxmemory", Finding.OK, f"{share:.0%} of {_megabytes(limit)} used")
+    lifetimes = [
+        f"{section.section}.{name} ({value})"
+        for section in app.settings
+        for name, value in section
+        if f"{section.section}.{name}" in LIFETIMES
+    ]
+    remedy = f", or shorten {', '.join(lifetimes)}" if lifetimes else ""
+    message = (
+        f"{share:.0%} of {_megabytes(limit)} are used; when it is reached, all writes fail, such "
+        f"as sign-ins and new jobs; raise it{remedy}"
+    )
+    return Diagnosis("redis.maxmemory", Finding.WARNING, message)
+
+
+def _megabytes(count: int) -> str:
+    return f"{count / 1024 / 1024:,.0f} MiB"
 
 
 def _check_clock(client: Any) -> Diagnosis:
