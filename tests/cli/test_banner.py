@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 PLUGINS = [item.name for item in entry_points("actionhero") if item.name not in ("chat", "hello")]
 #: The application, whether it is the chat, and its links in any order.
 APPLICATIONS = {
-    "guestbook": (False, {"Page", "Docs", "Socket", "Jobs"}),
-    "chat": (True, {"Page", "Docs", "Socket", "Jobs", "MCP"}),
+    "guestbook": (False, {"Page", "Docs", "Socket", "Console", "Jobs"}),
+    "chat": (True, {"Page", "Docs", "Socket", "Console", "Jobs", "MCP"}),
 }
 
 

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     import click
     from aiohttp import web
 
-    from actionhero import Application, Initializer, Observer, Settings
+    from actionhero import Application, Initializer, Link, Observer, Settings
     from actionhero_console.panels import Panel
 
 
@@ -71,6 +71,13 @@ def actionhero_web_routes(app: Application) -> list[web.AbstractRouteDef]:
 
 
 @hookimpl
+def actionhero_web_links(app: Application, origin: str) -> list[Link]:
+    from actionhero_console.routes import links_for
+
+    return links_for(app, origin)
+
+
+@hookimpl
 def actionhero_commands(group: click.Group) -> None:
     from actionhero.cli import LazyCommand
 
@@ -79,5 +86,6 @@ def actionhero_commands(group: click.Group) -> None:
             "console",
             "actionhero_console.commands:console",
             "Hash passwords of operators, and read their audit log.",
+            topic="Access",
         )
     )

@@ -10,6 +10,7 @@ from aiohttp import web
 
 from actionhero import (
     Connection,
+    Link,
     MalformedRequest,
     NotFound,
     RateLimited,
@@ -83,6 +84,12 @@ def routes_for(app: Application) -> list[web.AbstractRouteDef]:
     path = console.settings.path
     # All methods and all paths, so that clients without access cannot discover the console.
     return [web.route("*", path, handle), web.route("*", path + "/{path:.*}", handle)]
+
+
+def links_for(app: Application, origin: str) -> list[Link]:
+    """Return the URL of the console; none if no client could see it."""
+    console = console_for(app)
+    return [] if console is None else [Link("Console", origin + console.settings.path)]
 
 
 class ConsoleHandler:
