@@ -148,7 +148,6 @@ def _environment(application: str, data: Path, **more: str) -> dict[str, str]:
     return {
         **inherited,
         "PYTHONPATH": str(HERE),
-        "PYTHONDONTWRITEBYTECODE": "1",
         "ACTIONHERO_APP__DATA_DIR": str(data),
         "ACTIONHERO_REDIS__MODE": "memory",
         "ACTIONHERO_LOGS__LEVEL": "warn",

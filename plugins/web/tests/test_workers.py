@@ -50,7 +50,7 @@ def test_log_lines_contain_the_worker(start_server: StartServer) -> None:
     server, pids = start_two_workers(start_server)
 
     _, pid = server.get("/api/process")
-    match = server.wait_for(r"process ok .* worker=(\d) pid=(\d+)")[0]
+    match = server.wait_for(r"GET /api/process 200 .* process .* worker=(\d) pid=(\d+)")[0]
 
     assert pids[int(match[1]) - 1] == pid == int(match[2])
 

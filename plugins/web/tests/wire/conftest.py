@@ -232,7 +232,6 @@ def _environment() -> dict[str, str]:
 def _start(folder: Path, variables: Mapping[str, str]) -> HttpClient:
     environment = _environment() | {
         "PYTHONPATH": str(HERE),
-        "PYTHONDONTWRITEBYTECODE": "1",
         "ACTIONHERO_APP__PACKAGE": "wireapp",
         # Other installed plugins stay disabled.
         "ACTIONHERO_PLUGINS__ENABLED": "web",
