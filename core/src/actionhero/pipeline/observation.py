@@ -6,7 +6,7 @@ import logging
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Mapping
 
     from actionhero.call import Call, Outcome
     from actionhero.connection import Connection
@@ -64,6 +64,7 @@ class Observers:
 
     def __init__(self, observers: Iterable[Observer] = ()) -> None:
         self._observers = tuple(observers)
+        self._reversed = self._observers[::-1]
         self._with_facts = tuple(
             item for item in self._observers if type(item).facts is not Observer.facts
         )
@@ -81,11 +82,11 @@ class Observers:
             marks.append(mark)
         return marks
 
-    def ended(self, call: Call, outcome: Outcome, seconds: float, marks: Sequence[Any]) -> None:
-        """Call `ended` of all observers, in reverse order."""
-        for observer, mark in zip(reversed(self._observers), reversed(marks), strict=True):
+    def ended(self, call: Call, outcome: Outcome, seconds: float, marks: list[Any]) -> None:
+        """Call `ended` of all observers, in reverse order, with the result of `began`."""
+        for observer in self._reversed:
             try:
-                observer.ended(call, outcome, seconds, mark)
+                observer.ended(call, outcome, seconds, marks.pop())
             except Exception as error:  # noqa: BLE001 - of a plugin
                 self._report(observer, error)
 

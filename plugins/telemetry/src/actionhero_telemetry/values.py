@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import os
+import struct
 import threading
 import weakref
 from bisect import bisect_left
@@ -12,18 +14,22 @@ from prometheus_client.mmap_dict import MmapedDict, mmap_key
 from prometheus_client.utils import floatToGoString
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
     from pathlib import Path
 
     from actionhero_telemetry.processes import Slot
 
 #: Held for each change of a value: threads may record, too.
 _lock = threading.Lock()
+#: A number and its time, which is not used: as prometheus-client stores them.
+_pack = struct.Struct("dd").pack
+#: The place of the numbers whose changes are ignored.
+_ANYWHERE = slice(0, 16)
 _open_files: weakref.WeakSet[_ValueFile] = weakref.WeakSet()
 
 
 class _ValueFile:
-    """A file of values, in the format of prometheus-client.
+    """A file of values, in the format of prometheus-client, which also creates and grows it.
 
     Its own classes of values find the folder by an environment variable of the whole process, which
     all libraries with metrics and all child processes would use.
@@ -31,14 +37,24 @@ class _ValueFile:
 
     def __init__(self, path: Path) -> None:
         self._dict: Any = MmapedDict(str(path))
-        self.read: Callable[[str], tuple[float, float]] = self._dict.read_value
-        self.write: Callable[[str, float, float], None] = self._dict.write_value
+        self._is_detached = False
+        #: The content of the file; another object after each growth.
+        self.content: Any = self._dict._m
         _open_files.add(self)
+
+    def open(self, key: str) -> tuple[slice, float]:
+        """Return the place of a number in the content, and the number."""
+        if self._is_detached:
+            return _ANYWHERE, 0.0
+        number, _ = self._dict.read_value(key)
+        self.content = self._dict._m
+        position = self._dict._positions[key]
+        return slice(position, position + 16), number
 
     def detach(self) -> None:
         """Ignore all further changes."""
-        self.read = lambda key: (0.0, 0.0)
-        self.write = lambda key, value, timestamp: None
+        self._is_detached = True
+        self.content = bytearray(len(self.content))
 
     def close(self) -> None:
         """Close the file, and ignore all further changes."""
@@ -55,47 +71,64 @@ class Value:
         key: Its key in the file.
     """
 
-    __slots__ = ("_file", "_key", "_value")
+    __slots__ = ("_file", "_place", "_value")
 
     def __init__(self, file: _ValueFile, key: str) -> None:
         self._file = file
-        self._key = key
         with _lock:
-            self._value: float = file.read(key)[0]
+            self._place, self._value = file.open(key)
 
     def add(self, amount: float) -> None:
         """Add an amount."""
         with _lock:
             self._value = value = self._value + amount
-            self._file.write(self._key, value, 0.0)
+            self._file.content[self._place] = _pack(value, 0.0)
 
     def set(self, value: float) -> None:
         """Set the number."""
         with _lock:
             self._value = value
-            self._file.write(self._key, value, 0.0)
+            self._file.content[self._place] = _pack(value, 0.0)
 
 
 class HistogramValue:
     """The buckets of a histogram and the sum of its values.
 
     Args:
-        boundaries: The upper boundaries of the buckets; that of all values is added.
-        buckets: The values of the buckets.
-        total: The sum.
+        file: Its file.
+        boundaries: The upper boundaries of the buckets, without that of all values.
+        bucket_keys: The keys of the buckets, and of that of all values.
+        sum_key: The key of the sum.
     """
 
-    __slots__ = ("_boundaries", "_buckets", "_sum")
+    __slots__ = ("_boundaries", "_counts", "_file", "_places", "_sum", "_sum_place")
 
-    def __init__(self, boundaries: Sequence[float], buckets: Sequence[Value], total: Value) -> None:
-        self._boundaries = boundaries
-        self._buckets = buckets
-        self._sum = total
+    def __init__(
+        self,
+        file: _ValueFile,
+        boundaries: Sequence[float],
+        bucket_keys: Sequence[str],
+        sum_key: str,
+    ) -> None:
+        self._file = file
+        self._boundaries = tuple(boundaries)
+        with _lock:
+            buckets = [file.open(key) for key in bucket_keys]
+            self._places = [place for place, _ in buckets]
+            self._counts = [count for _, count in buckets]
+            self._sum_place, self._sum = file.open(sum_key)
 
     def record(self, value: float) -> None:
         """Count a value."""
-        self._buckets[bisect_left(self._boundaries, value)].add(1)
-        self._sum.add(value)
+        bucket = bisect_left(self._boundaries, value)
+        counts = self._counts
+        # One lock for both numbers, in every call and request.
+        with _lock:
+            content = self._file.content
+            counts[bucket] = count = counts[bucket] + 1
+            content[self._places[bucket]] = _pack(count, 0.0)
+            self._sum = total = self._sum + value
+            content[self._sum_place] = _pack(total, 0.0)
 
 
 class ValueStore:
@@ -110,6 +143,7 @@ class ValueStore:
         self._files: dict[str, _ValueFile] = {}
         # Two objects for one number would overwrite the changes of each other.
         self._values: dict[tuple[str, str], Value] = {}
+        self._histograms: dict[str, HistogramValue] = {}
 
     def value(
         self,
@@ -130,13 +164,10 @@ class ValueStore:
             values: Their values.
             description: The description of the metric.
         """
-        file = self._files.get(kind)
-        if file is None:
-            file = self._files[kind] = _ValueFile(self._slot.file(kind))
         key = mmap_key(family, sample, list(labels), list(values), description)
         value = self._values.get((kind, key))
         if value is None:
-            value = self._values[kind, key] = Value(file, key)
+            value = self._values[kind, key] = Value(self._file(kind), key)
         return value
 
     def histogram(
@@ -148,19 +179,24 @@ class ValueStore:
         boundaries: Sequence[float],
     ) -> HistogramValue:
         """Return the values of a histogram."""
-        buckets = [
-            self.value(
-                "histogram",
-                family,
-                f"{family}_bucket",
-                (*labels, "le"),
-                (*values, floatToGoString(boundary)),
-                description,
+        sum_key = mmap_key(family, f"{family}_sum", list(labels), list(values), description)
+        histogram = self._histograms.get(sum_key)
+        if histogram is None:
+            names = [*labels, "le"]
+            bucket_keys = [
+                mmap_key(family, f"{family}_bucket", names, [*values, boundary], description)
+                for boundary in map(floatToGoString, (*boundaries, math.inf))
+            ]
+            histogram = self._histograms[sum_key] = HistogramValue(
+                self._file("histogram"), boundaries, bucket_keys, sum_key
             )
-            for boundary in (*boundaries, float("inf"))
-        ]
-        total = self.value("histogram", family, f"{family}_sum", labels, values, description)
-        return HistogramValue(boundaries, buckets, total)
+        return histogram
+
+    def _file(self, kind: str) -> _ValueFile:
+        file = self._files.get(kind)
+        if file is None:
+            file = self._files[kind] = _ValueFile(self._slot.file(kind))
+        return file
 
     def close(self) -> None:
         """Close all files."""

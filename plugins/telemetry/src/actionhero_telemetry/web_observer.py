@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from time import perf_counter
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from actionhero import Instrument
 from actionhero_telemetry.builtin_metrics import request_duration
@@ -18,13 +18,8 @@ METHODS: Final = frozenset(
 )
 OTHER_METHOD: Final = "_OTHER"
 
-
-class _Mark(NamedTuple):
-    """The beginning of a request."""
-
-    started: float
-    #: Its method and its scheme.
-    origin: tuple[str, str]
+#: The time of the beginning of a request, and its method and its scheme.
+_Mark: TypeAlias = tuple[float, tuple[str, str]]
 
 
 class RequestObserver:
@@ -41,7 +36,7 @@ class RequestObserver:
         method = request.method
         origin = (method if method in METHODS else OTHER_METHOD, self.clients.scheme(request))
         self._active[origin] += 1
-        return _Mark(perf_counter(), origin)
+        return perf_counter(), origin
 
     def ended(self, request: Any, status: int | None, route: str, mark: Any) -> None:
         """Record the duration of the request."""

@@ -65,17 +65,35 @@ class ObservedDispatcher(Dispatcher):
     def __init__(self, observers: Sequence[WebObserver], *arguments: Any) -> None:
         super().__init__(*arguments)
         self._observers = tuple(observers)
+        self._reversed = self._observers[::-1]
         self._failed: set[type] = set()
 
     async def dispatch(self, request: web.Request) -> Response:
         """Return the response to a request that the server has received."""
+        # One coroutine for the usual case, as each further one takes time in every request.
         marks: list[Any] | None = self._began(request)
-        status = None
+        status = route = None
         try:
-            response = await Dispatcher.dispatch(self, request)
+            path, query = split_target(request)
+            if (
+                self.bypasses_aiohttp
+                and path.startswith(self._path_start)
+                and path not in self._upgrades.by_path
+            ):
+                request_id, connection = self._connect(request)
+                match = self._match(request.method, path[self._prefix_length :])
+                if isinstance(match, Match):
+                    route = self._prefix + match.route.path
+                    context = CallContext(request, request_id, connection, match, query)
+                    response = await self._handler.handle(context)
+                else:
+                    route = ""
+                    response = await self._handler.refuse(request, request_id, connection, match)
+            else:
+                response = await Dispatcher.dispatch(self, request)
             if isinstance(response, web.FileResponse) and not response.prepared:
                 # Only then is it known whether the client has the file already, in part or whole.
-                _call_after_prepare(response, self._ended, request, marks)
+                _call_after_prepare(response, self._ended, request, marks, route)
                 marks = None
             else:
                 status = response.status
@@ -87,22 +105,16 @@ class ObservedDispatcher(Dispatcher):
             raise
         finally:
             if marks is not None:
-                self._ended(request, marks, status)
+                self._ended(request, marks, route, status)
         return response
 
     def _dispatch_action(
         self, request: web.BaseRequest, path: str, query: str
     ) -> Awaitable[Response]:
-        # As that of the base class, which does not pass the match on.
-        request_id, connection = self._connect(request)
+        # Of a request that aiohttp has routed.
         match = self._match(request.method, path[self._prefix_length :])
-        if isinstance(match, Match):
-            request[ROUTE] = self._prefix + match.route.path
-            connection.match = match
-            context = CallContext(request, request_id, connection, match, query)
-            return self._handler.handle(context)
-        request[ROUTE] = ""
-        return self._handler.refuse(request, request_id, connection, match)
+        request[ROUTE] = self._prefix + match.route.path if isinstance(match, Match) else ""
+        return Dispatcher._dispatch_action(self, request, path, query)
 
     def _began(self, request: web.Request) -> list[Any]:
         marks = []
@@ -115,13 +127,16 @@ class ObservedDispatcher(Dispatcher):
             marks.append(mark)
         return marks
 
-    def _ended(self, request: web.Request, marks: Sequence[Any], status: int | None) -> None:
-        route = request.get(ROUTE)
+    def _ended(
+        self, request: web.Request, marks: list[Any], route: str | None, status: int | None
+    ) -> None:
+        if route is None:
+            route = request.get(ROUTE)
         if route is None:
             route = self._native_route(request)
-        for observer, mark in zip(reversed(self._observers), reversed(marks), strict=True):
+        for observer in self._reversed:
             try:
-                observer.ended(request, status, route, mark)
+                observer.ended(request, status, route, marks.pop())
             except Exception as error:  # noqa: BLE001 - of a plugin
                 self._report(observer, error)
 
