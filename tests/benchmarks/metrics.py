@@ -1,4 +1,4 @@
-"""CPU time that metrics add to calls and requests, and what reading them costs."""
+"""CPU time that metrics add to calls and requests, and the cost of reading them."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ CALLS: Final = 10_000
 #: The series of histograms in the scrape that is measured, in as many processes.
 HISTOGRAMS: Final = 600
 PROCESSES: Final = 4
-#: How often the event loop runs during a scrape: the longest pause is what it is blocked for.
+#: How often the event loop runs during a scrape: the longest pause is the result.
 TICK_SECONDS: Final = 0.0005
 
 #: Claims a slot with as many histograms, and holds it until its input ends.

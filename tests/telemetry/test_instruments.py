@@ -52,7 +52,7 @@ PLUGINS = (
     actionhero_web.plugin,
     actionhero_websocket.plugin,
 )
-#: The table of `docs/how-to/metrics.md`, with what is appended for Prometheus.
+#: The table of `docs/how-to/metrics.md`, with the suffixes for Prometheus.
 NAMES = {
     "actionhero_call_active",
     "actionhero_call_duration_seconds",

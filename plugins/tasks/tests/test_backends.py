@@ -160,7 +160,7 @@ async def test_a_configured_store_of_a_plugin_is_selected_automatically(
 async def test_an_unknown_store_or_broker_is_an_error_at_the_start(
     tasks_app: Any, tmp_path: Path, settings: dict[str, str], message: str
 ) -> None:
-    """It lists what is available, and what to install."""
+    """It lists the available ones, and the packages to install."""
     backend = PlainBackend(tmp_path, reason="its driver is missing")
     plugins = (plugin(stores=[backend], brokers=[TinBackend()]),)
 

@@ -219,7 +219,7 @@ async def test_an_observer_that_fails_is_logged_once(
 
 @pytest.fixture
 def nightly() -> Iterator[list[str]]:
-    """Declare an actor that enqueues an action; return what it has seen."""
+    """Declare an actor that enqueues an action; return its events."""
     seen: list[str] = []
 
     @dramatiq.actor

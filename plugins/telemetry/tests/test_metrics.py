@@ -1,4 +1,4 @@
-"""Tests of metrics: what is recorded, and how it is read."""
+"""Tests of metrics, from their recording to their text."""
 
 from __future__ import annotations
 
@@ -102,7 +102,7 @@ async def served(*plugins: Any, web: bool = True, **settings: Any) -> AsyncItera
             yield Page(client, app, settings["route"] or "/metrics")
 
 
-# -- what is recorded --------------------------------------------------------------------------
+# -- recording ---------------------------------------------------------------------------------
 
 
 async def test_calls_and_requests_are_measured() -> None:
@@ -259,7 +259,7 @@ async def test_process_instruments_are_read_when_metrics_are_requested() -> None
 
     assert numbers("mail_queue_bytes", kind="a") == [5, 7, 0]
     assert numbers("mail_queue_bytes", kind="b") == [None, 1, 2]
-    # A counter never falls, whatever its instrument reads.
+    # A counter never falls, even if its instrument does.
     assert numbers("mail_sent_total") == [10, 12, 12]
 
 

@@ -2,7 +2,7 @@
 
 Its `MultiProcessCollector` does the same with some objects for each value of each process, so that
 the garbage collector of Python stops the event loop for a tenth of a second and more. Here only the
-joined values are objects, and what a key says is read once.
+joined values are objects, and each key is parsed once.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _JOINS: Final[dict[str, Callable[[float, float], float]]] = {"livemax": max, "li
 
 
 class _Key(NamedTuple):
-    """What a key says: one number of one series."""
+    """A parsed key: one number of one series."""
 
     family: str
     sample: str

@@ -74,8 +74,8 @@ def claim_slot(folder: Path, layout: object) -> Slot:
 
     Args:
         folder: The folder; it is created.
-        layout: What must be the same for the stored values to be of use, such as the buckets. If it
-            has changed and no other process runs, the values are deleted.
+        layout: The layout of the values, such as the buckets. If it has changed and no other
+            process runs, the values are deleted.
 
     Raises:
         BootError: The folder cannot be used.

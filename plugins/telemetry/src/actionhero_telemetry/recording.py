@@ -28,7 +28,7 @@ class Recording:
         folder: The folder of the values of all processes.
         buckets: The boundaries of durations.
         series_limit: The maximum number of series of each metric.
-        version: What the stored series depend on, such as the version of the application.
+        version: The version of the application, whose series may differ from those of others.
 
     Raises:
         BootError: A metric is invalid, two clash, or the folder cannot be used.
