@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import aiohttp
 import pytest
+from tests.cli.terminal import on_terminal
 
 from actionhero.plugins.entry_points import entry_points
 
@@ -95,3 +96,35 @@ def test_json_logs_have_no_plain_lines(book: Place) -> None:
     lines = [json.loads(line) for line in stopped.stderr.splitlines()]
     assert "Try:" not in stopped.stderr
     assert {"logger", "message", "level"} <= set(lines[0])
+
+
+def test_the_address_is_on_a_terminal_once(book: Place) -> None:
+    """Log lines do not repeat the announcement, after which this server exits."""
+    book.write(
+        "book/exit.py",
+        """
+        import os
+        import signal
+
+        from actionhero import Server
+
+
+        class Exit(Server):
+            name = "exit"
+
+            async def start(self, app):
+                pass
+
+            async def close(self):
+                pass
+
+            def announcement(self):
+                os.kill(os.getpid(), signal.SIGTERM)
+                return ["exits"]
+        """,
+    )
+
+    text = on_terminal(book, "start", ACTIONHERO_WEB__PORT="0")
+
+    assert len(re.findall(r"http://127\.0\.0\.1:\d+/api\s", text)) == 1
+    assert "ActionHero listens on http" in text

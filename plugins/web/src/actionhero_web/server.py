@@ -7,6 +7,7 @@ import contextlib
 import ipaddress
 import logging
 import os
+import sys
 from typing import TYPE_CHECKING, Any
 
 from aiohttp import web
@@ -78,8 +79,10 @@ class WebServer(Server):
         await self._runner.setup()
         for item in self.sockets:
             await web.SockSite(self._runner, item, backlog=BACKLOG).start()
+        # People read the announcement on their terminal, which has the address, too.
+        level = logging.DEBUG if sys.stderr.isatty() else logging.INFO
         for address in self.addresses:
-            logger.info("listening on %s", address)
+            logger.log(level, "listening on %s", address)
 
     async def stop_accepting(self) -> None:
         if self._runner is None or self._application is None:
