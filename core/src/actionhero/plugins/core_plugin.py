@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import os
-import resource
 import sys
 import time
 from typing import TYPE_CHECKING, ClassVar, TypedDict
@@ -95,6 +94,10 @@ def _resident_megabytes() -> float:
         with open("/proc/self/statm", "rb") as statm:
             size = int(statm.read().split()[1]) * _PAGE_SIZE
     except OSError:
+        if sys.platform == "win32":
+            return 0.0
+        import resource  # noqa: PLC0415 - Windows has no such module
+
         # Without /proc: the peak is the closest value of the standard library.
         unit = 1 if sys.platform == "darwin" else 1024
         size = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit

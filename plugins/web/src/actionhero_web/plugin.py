@@ -2,14 +2,25 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+import sys
+from typing import TYPE_CHECKING, Any, Final
 
-from actionhero import hookimpl
+from actionhero import RunMode, hookimpl
 
 if TYPE_CHECKING:
     import click
 
     from actionhero import Application, Instrument, Server, Settings, Supervisor
+
+#: The error of a start there; `actionhero call` works.
+NOT_ON_WINDOWS: Final = (
+    "the HTTP server does not run on Windows, which lacks the signals and socket options that it "
+    "needs; use WSL 2 or a container, or call actions with: actionhero call"
+)
+
+
+def _is_windows() -> bool:
+    return sys.platform == "win32"
 
 
 @hookimpl
@@ -35,7 +46,8 @@ def actionhero_action_attributes() -> list[str]:
 def actionhero_validate(app: Application) -> list[str]:
     from actionhero_web.routes.action_routes import cross_origin_errors, route_errors
 
-    return [*route_errors(app), *cross_origin_errors(app)]
+    platform_errors = [NOT_ON_WINDOWS] if _is_windows() and app.mode is not RunMode.CLI else []
+    return [*platform_errors, *route_errors(app), *cross_origin_errors(app)]
 
 
 @hookimpl
@@ -47,6 +59,9 @@ def actionhero_response_types(app: Application) -> list[type]:
 
 @hookimpl
 def actionhero_servers(app: Application) -> list[Server]:
+    if _is_windows():
+        # Reported by the validation.
+        return []
     from actionhero_web.server import WebServer
 
     return [WebServer(app)]
