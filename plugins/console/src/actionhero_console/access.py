@@ -90,7 +90,9 @@ class ConsoleAccess:
         settings = app.get(ConsoleSettings)
         self._app = app
         self.requests = OperatorAccess(app, _COOKIE)
-        self._accounts, _ = accounts_of(app)
+        #: The errors in accounts.
+        self.problems: list[str]
+        self._accounts, self.problems = accounts_of(app)
         self._sources = sources_of(app)
         self._limiter = SignInLimiter()
         self._verifications = asyncio.Semaphore(_MAX_VERIFICATIONS)

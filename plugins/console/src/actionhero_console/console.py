@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 from actionhero import RunMode
 from actionhero.transport import add_tap
 from actionhero_console.access import ConsoleAccess
 from actionhero_console.audit import AuditTrail
-from actionhero_console.operators import Role, accounts_of
+from actionhero_console.operators import Role
 from actionhero_console.panels import load_panels
 from actionhero_console.processes import ProcessNetwork
 from actionhero_console.rates import CallRates
@@ -27,21 +27,22 @@ class Console:
 
     Args:
         app: The application.
+        access: The access of operators.
     """
 
     #: Set by `start`, when Redis is available.
     processes: ProcessNetwork
     trail: AuditTrail
 
-    def __init__(self, app: Application) -> None:
+    def __init__(self, app: Application, access: ConsoleAccess) -> None:
         self._app = app
         self.settings = app.get(ConsoleSettings)
-        self.access = ConsoleAccess(app)
+        self.access = access
         self.rates = CallRates()
         self.tail = LogTail(self.settings.log_lines)
         self.panels, panel_problems = load_panels(app)
         #: The errors of panels and accounts.
-        self.problems = [*panel_problems, *accounts_of(app)[1]]
+        self.problems = [*panel_problems, *access.problems]
         self._remove_tap: Callable[[], None] = lambda: None
 
     @property
@@ -75,20 +76,15 @@ def console_for(app: Application) -> Console | None:
 
     A command has none, and neither has an application whose console no client could see.
     """
-    if app.has(_Holder):
-        return app.get(_Holder).console
-    console = None
-    if app.mode is not RunMode.CLI and app.get(ConsoleSettings).path:
-        # Before the panels are loaded, which need the console.
+    if not app.has(_Holder):
         holder = _Holder()
         app.provide(_Holder, holder)
-        console = Console(app)
-        if console.access.exists or console.problems:
-            holder.console = console
-            app.provide(Console, console)
-        return holder.console
-    app.provide(_Holder, _Holder())
-    return cast("None", console)
+        if app.mode is not RunMode.CLI and app.get(ConsoleSettings).path:
+            access = ConsoleAccess(app)
+            if access.exists or access.problems:
+                holder.console = Console(app, access)
+                app.provide(Console, holder.console)
+    return app.get(_Holder).console
 
 
 class _Holder:

@@ -9,6 +9,12 @@ const FILTERS = ["text", "action", "request_id"];
 const TITLES = { text: "Text", action: "Action", request_id: "Request id" };
 const LEVELS = { "": "All levels", info: "Info and above", warn: "Warnings and errors", error: "Errors" };
 const OUTCOMES = { "": "All outcomes", ok: "Succeeded", failed: "Failed" };
+const timeFormat = new Intl.DateTimeFormat("en-GB", {
+  hour: "2-digit",
+  minute: "2-digit",
+  second: "2-digit",
+  fractionalSecondDigits: 3,
+});
 const HEADING = new Set(["timestamp", "level", "logger", "message", "action", "transport", "outcome", "milliseconds"]);
 
 export default class {
@@ -87,7 +93,7 @@ function selectOf(label, options, value, onchange) {
 }
 
 function createLine({ process, facts }) {
-  const time = String(facts.timestamp ?? "").slice(11, 23);
+  const time = timeFormat.format(new Date(facts.timestamp ?? 0));
   const level = facts.level ?? "info";
   const isFailure = facts.outcome && !["ok", "success"].includes(facts.outcome);
   const head = create(
@@ -107,8 +113,8 @@ function createLine({ process, facts }) {
 }
 
 function summaryOf(facts) {
-  if (facts.action && facts.milliseconds !== undefined) {
-    return `${facts.action} ${facts.transport} ${facts.outcome} in ${formatMilliseconds(facts.milliseconds)}`;
+  if (facts.milliseconds !== undefined) {
+    return `${facts.action || "unknown action"} ${facts.transport} ${facts.outcome} in ${formatMilliseconds(facts.milliseconds)}`;
   }
   if (facts.message === "audit") return `audit: ${facts.event} ${facts.outcome}`;
   return `${facts.message ?? ""}`.slice(0, 1000);

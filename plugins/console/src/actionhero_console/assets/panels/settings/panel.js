@@ -33,7 +33,7 @@ export default class {
             ),
         },
         { title: "Value", text: (row) => row.value, style: (row) => (row.is_default ? "code muted" : "code set") },
-        { title: "Origin", text: (row) => row.origin },
+        { title: "Origin", text: (row) => row.origin, style: () => "origin" },
       ],
       (row) => `${row.section}.${row.key}`,
     );
