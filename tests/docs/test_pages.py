@@ -153,8 +153,10 @@ TEXT_BLOCKS = {
     "docs/explanation/performance.md": "benchmarks, which take many minutes",
     "docs/how-to/command-line.md": "the output on a terminal, and an interactive shell",
     "docs/how-to/dramatiq.md": "a command that runs until it is stopped",
+    "docs/how-to/operating-systems.md": "an error on Windows",
     "docs/how-to/tasks-page.md": "a generated password",
     "docs/how-to/tasks.md": "variables with the addresses of servers",
+    "docs/how-to/wheelhouse.md": "commands in a clone of the repository, which take minutes",
     "docs/how-to/workers.md": "commands for machines that share a Redis",
     "docs/how-to/write-a-plugin.md": "a tree of files, which the page creates",
 }
