@@ -325,7 +325,7 @@ def test_without_cancel_on_disconnect_the_next_item_is_the_last(
     client.close()
 
     server.wait_for("yielded")
-    server.wait_for("endless ok")
+    server.wait_for(r"GET /api/endless 200 \d+ ms endless ")
 
 
 def test_a_slow_client_applies_back_pressure(start_server: StartServer) -> None:
