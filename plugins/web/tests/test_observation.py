@@ -55,6 +55,9 @@ class Broken(WebObserver):
     def began(self, request: web.BaseRequest) -> Any:
         raise RuntimeError("broken")
 
+    def ended(self, request: web.BaseRequest, status: int | None, route: str, mark: Any) -> None:
+        assert mark is None
+
 
 class Show(Action):
     """Show a user."""

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from time import perf_counter
-from typing import TYPE_CHECKING, Any, Final, TypeAlias
+from typing import TYPE_CHECKING, Any, Final
 
 from actionhero import Instrument
 from actionhero_telemetry.builtin_metrics import request_duration
@@ -18,8 +17,18 @@ METHODS: Final = frozenset(
 )
 OTHER_METHOD: Final = "_OTHER"
 
-#: The time of the beginning of a request, and its method and its scheme.
-_Mark: TypeAlias = tuple[float, tuple[str, str]]
+
+class _Origin:
+    """A method and a scheme: the requests in progress, and the series of their durations."""
+
+    __slots__ = ("active", "method", "scheme", "series")
+
+    def __init__(self, method: str, scheme: str) -> None:
+        self.method = method
+        self.scheme = scheme
+        self.active = 0
+        #: By route and status.
+        self.series: dict[tuple[str, int | None], Any] = {}
 
 
 class RequestObserver:
@@ -28,29 +37,28 @@ class RequestObserver:
     def __init__(self) -> None:
         #: Returns the schemes of requests, also behind trusted proxies; set by the web server.
         self.clients: Any = None
-        self._active: dict[tuple[str, str], int] = defaultdict(int)
-        self._series: dict[tuple[tuple[str, str], str, int | None], Any] = {}
+        self._origins: dict[tuple[str, str], _Origin] = {}
 
-    def began(self, request: Any) -> _Mark:
+    def began(self, request: Any) -> tuple[_Origin, float]:
         """Count the request as in progress."""
-        method = request.method
-        origin = (method if method in METHODS else OTHER_METHOD, self.clients.scheme(request))
-        self._active[origin] += 1
-        return perf_counter(), origin
+        key = request.method, self.clients.scheme(request)
+        origin = self._origins.get(key)
+        if origin is None:
+            origin = self._add_origin(*key)
+        origin.active += 1
+        return origin, perf_counter()
 
     def ended(self, request: Any, status: int | None, route: str, mark: Any) -> None:
         """Record the duration of the request."""
-        started, origin = mark
-        self._active[origin] -= 1
-        key = origin, route, status
-        series = self._series.get(key)
+        origin, started = mark
+        origin.active -= 1
+        series = origin.series.get((route, status))
         if series is None:
-            method, scheme = origin
             code = "" if status is None else str(status)
-            series = request_duration.series(method, route, code, scheme)
+            series = request_duration.series(origin.method, route, code, origin.scheme)
             if series is None:
                 return
-            self._series[key] = series
+            origin.series[route, status] = series
         series.record(perf_counter() - started)
 
     @property
@@ -62,8 +70,17 @@ class RequestObserver:
             read=self._read,
         )
 
+    def _add_origin(self, method: str, scheme: str) -> _Origin:
+        if method not in METHODS:
+            method = OTHER_METHOD
+        key = method, scheme
+        origin = self._origins.get(key)
+        if origin is None:
+            origin = self._origins[key] = _Origin(method, scheme)
+        return origin
+
     def _read(self) -> Iterable[tuple[Mapping[str, str], float]]:
         return [
-            ({"http_request_method": method, "url_scheme": scheme}, number)
-            for (method, scheme), number in self._active.items()
+            ({"http_request_method": item.method, "url_scheme": item.scheme}, item.active)
+            for item in self._origins.values()
         ]

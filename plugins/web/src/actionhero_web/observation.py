@@ -9,6 +9,7 @@ from aiohttp import web
 
 from actionhero_web.dispatch import Dispatcher
 from actionhero_web.request_context import CallContext
+from actionhero_web.responses.json_response import JsonResponse
 from actionhero_web.routes.request_target import split_target
 from actionhero_web.routes.route_tree import Match
 
@@ -71,7 +72,14 @@ class ObservedDispatcher(Dispatcher):
     async def dispatch(self, request: web.Request) -> Response:
         """Return the response to a request that the server has received."""
         # One coroutine for the usual case, as each further one takes time in every request.
-        marks: list[Any] | None = self._began(request)
+        marks: list[Any] = []
+        is_open = True
+        for observer in self._observers:
+            try:
+                marks.append(observer.began(request))
+            except Exception as error:  # noqa: BLE001 - of a plugin
+                marks.append(None)
+                self._report(observer, error)
         status = route = None
         try:
             path, query = split_target(request)
@@ -91,10 +99,12 @@ class ObservedDispatcher(Dispatcher):
                     response = await self._handler.refuse(request, request_id, connection, match)
             else:
                 response = await Dispatcher.dispatch(self, request)
-            if isinstance(response, web.FileResponse) and not response.prepared:
+            if type(response) is JsonResponse:
+                status = response.status
+            elif isinstance(response, web.FileResponse) and not response.prepared:
                 # Only then is it known whether the client has the file already, in part or whole.
                 _call_after_prepare(response, self._ended, request, marks, route)
-                marks = None
+                is_open = False
             else:
                 status = response.status
         except ConnectionError:
@@ -104,7 +114,7 @@ class ObservedDispatcher(Dispatcher):
             status = 500
             raise
         finally:
-            if marks is not None:
+            if is_open:
                 self._ended(request, marks, route, status)
         return response
 
@@ -115,17 +125,6 @@ class ObservedDispatcher(Dispatcher):
         match = self._match(request.method, path[self._prefix_length :])
         request[ROUTE] = self._prefix + match.route.path if isinstance(match, Match) else ""
         return Dispatcher._dispatch_action(self, request, path, query)
-
-    def _began(self, request: web.Request) -> list[Any]:
-        marks = []
-        for observer in self._observers:
-            mark = None
-            try:
-                mark = observer.began(request)
-            except Exception as error:  # noqa: BLE001 - of a plugin
-                self._report(observer, error)
-            marks.append(mark)
-        return marks
 
     def _ended(
         self, request: web.Request, marks: list[Any], route: str | None, status: int | None
