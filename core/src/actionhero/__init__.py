@@ -74,7 +74,6 @@ if TYPE_CHECKING:
     from actionhero.inputs.schema import Field as Field
     from actionhero.inputs.schema import Inputs as Inputs
     from actionhero.inputs.schema import Secret as Secret
-    from actionhero.instruments import Instrument as Instrument
     from actionhero.middleware import Middleware as Middleware
     from actionhero.middleware import RequestHeader as RequestHeader
     from actionhero.outputs.encoded import Encoded as Encoded
@@ -83,6 +82,7 @@ if TYPE_CHECKING:
     from actionhero.pipeline.observation import Observer as Observer
     from actionhero.plugins.hookspecs import hookimpl as hookimpl
     from actionhero.plugins.hookspecs import hookspec as hookspec
+    from actionhero.plugins.instruments import Instrument as Instrument
     from actionhero.requirements import Permission as Permission
     from actionhero.requirements import Requirement as Requirement
     from actionhero.requirements import Scope as Scope
@@ -146,7 +146,7 @@ __getattr__, __dir__, __all__ = lazy_names(
         ".initializer": ["Initializer"],
         ".inputs.headers": ["Cookie", "Header"],
         ".inputs.schema": ["Field", "Inputs", "Secret"],
-        ".instruments": ["Instrument"],
+        ".plugins.instruments": ["Instrument"],
         ".middleware": ["Middleware", "RequestHeader"],
         ".outputs.encoded": ["Encoded"],
         ".pipeline.exception_reports": ["ExceptionReport", "ExceptionReporter"],

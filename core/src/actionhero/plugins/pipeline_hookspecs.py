@@ -16,10 +16,10 @@ if TYPE_CHECKING:
     from actionhero.audit.sink import AuditSink
     from actionhero.authentication import Authenticator, PermissionSource
     from actionhero.connection import SessionStore
-    from actionhero.instruments import Instrument
     from actionhero.middleware import Middleware
     from actionhero.pipeline.exception_reports import ExceptionReporter
     from actionhero.pipeline.observation import Observer
+    from actionhero.plugins.instruments import Instrument
 
 
 @hookspec(firstresult=True)
