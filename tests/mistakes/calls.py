@@ -147,16 +147,8 @@ CALLS: list[Mistake] = [
     ),
     Mistake(
         "an event loop in an event loop",
-        """
-        class Greet(Action):
-            name = 'greet'
-            async def run(self) -> str:
-                return asyncio.run(main())
-
-        async def main() -> str:
-            return ''
-        """,
-        "action 'greet' failed: asyncio.run() cannot be called from a running event loop",
+        run("async def run(self) -> str:", "asyncio.get_running_loop().run_forever()"),
+        "action 'greet' failed: This event loop is already running",
     ),
     Mistake(
         "inputs as a dictionary",

@@ -21,7 +21,6 @@ if TYPE_CHECKING:
 
 
 @pytest.mark.parametrize("mistake", CALLS, ids=lambda mistake: mistake.title)
-@pytest.mark.filterwarnings("ignore:coroutine .* was never awaited:RuntimeWarning")
 async def test_a_mistake_has_one_message(
     mistake: Mistake, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator, Mapping, Set
 from datetime import UTC, datetime
 from enum import Enum
 from itertools import accumulate
+from types import CoroutineType
 from typing import Any, Final
 
 from pydantic import BaseModel
@@ -281,6 +282,9 @@ def _with_repairs(value: Any, indent: int | None) -> bytes:
 
     def remember(value: Any) -> Any:
         unsupported.append(type(value).__qualname__)
+        if type(value) is CoroutineType:
+            # The error names it; Python would warn of it later.
+            value.close()
         raise TypeError
 
     try:
