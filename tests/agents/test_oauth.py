@@ -241,7 +241,9 @@ def _hidden(text: str) -> dict[str, str]:
 
 
 @contextlib.asynccontextmanager
-async def serving(redis_url: str, issuer: str = "", **environ: str) -> AsyncIterator[Site]:
+async def serving(
+    redis_url: str, issuer: str = "", *plugins: Any, **environ: str
+) -> AsyncIterator[Site]:
     """Run the application."""
     port = free_port()
     issuer = issuer or f"http://127.0.0.1:{port}"
@@ -256,7 +258,7 @@ async def serving(redis_url: str, issuer: str = "", **environ: str) -> AsyncIter
     }
     async with running_app(
         web_plugin, redis_plugin, sessions_plugin, oauth_plugin, mcp_plugin, Application(),
-        environ=variables, mode=RunMode.SERVER,
+        *plugins, environ=variables, mode=RunMode.SERVER,
     ) as app:  # fmt: skip
         yield Site(app, issuer, f"http://127.0.0.1:{port}/mcp")
 

@@ -15,6 +15,9 @@ PLUGINS = "web,redis,sessions,auth,db,channels,websocket,openapi,tasks,mcp,chat"
 TOOLS = ["channel-members", "message-create", "message-view", "messages-list", "status",
          "user-edit", "user-view"]  # fmt: skip
 
+#: Sign-in, sign-up, clean-up and upload.
+NO_TOOLS = ["session-create", "user-create", "messages-cleanup", "fileUpload"]
+
 
 def message(method: str, params: dict[str, object], id: int) -> dict[str, object]:
     """Return a request."""
@@ -50,8 +53,8 @@ def test_agents_read_the_status_and_get_the_greeting(tmp_path: Path) -> None:
     lines = [
         message("resources/read", {"uri": "keryx://status"}, 1),
         message("prompts/get", {"name": "greeting-prompt", "arguments": {"name": "Ada"}}, 2),
-        message("tools/call", {"name": "session-create"}, 3),
-        message("tools/call", {"name": "messages-list"}, 4),
+        message("tools/call", {"name": "messages-list"}, 3),
+        *(message("tools/call", {"name": name}, id) for id, name in enumerate(NO_TOOLS, 4)),
     ]
     output = run(tmp_path, "stdio", text="\n".join(map(json.dumps, lines)))
     replies = {reply["id"]: reply for reply in map(json.loads, output.splitlines())}
@@ -63,5 +66,6 @@ def test_agents_read_the_status_and_get_the_greeting(tmp_path: Path) -> None:
     }  # fmt: skip
     [greeting] = replies[2]["result"]["messages"]
     assert greeting["content"]["text"] == "Hello, Ada! How can I help you today?"
-    assert replies[3]["error"]["code"] == -32602
-    assert "CONNECTION_SESSION_NOT_FOUND" in replies[4]["result"]["content"][0]["text"]
+    assert "CONNECTION_SESSION_NOT_FOUND" in replies[3]["result"]["content"][0]["text"]
+    for id in range(4, 4 + len(NO_TOOLS)):
+        assert replies[id]["error"]["code"] == -32602

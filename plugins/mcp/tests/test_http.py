@@ -116,6 +116,28 @@ async def test_requests_of_one_caller_are_limited(serve: Serve) -> None:
     assert other.status == 200
 
 
+async def test_limits_count_callers_and_no_values_of_the_header(serve: Serve) -> None:
+    """Another token of the same grant has no allowance of its own, and an invalid one has none."""
+    limits = {
+        "ACTIONHERO_MCP__CALLS_PER_MINUTE": "3",
+        "ACTIONHERO_MCP__ANONYMOUS_CALLS_PER_MINUTE": "2",
+        "ACTIONHERO_WEB__TRUSTED_PROXIES": '["127.0.0.1"]',
+    }
+    outside = {"X_Forwarded_For": "203.0.113.9"}
+    async with serve(*ACTIONS, TokensPlugin(), **limits) as site:
+        granted = [
+            await site.post(PING, Authorization=f"Bearer 7-{scope}", **outside) for scope in "abcd"
+        ]
+        invalid = [await site.post(PING, Authorization=f"Bearer x{n}", **outside) for n in range(3)]
+        anonymous = await site.post(PING, **outside)
+        other = await site.post(PING, Authorization="Bearer 8-a", **outside)
+
+    assert [reply.status for reply in granted] == [200, 200, 200, 429]
+    assert [reply.status for reply in invalid] == [401, 401, 429]
+    assert anonymous.status == 429
+    assert other.status == 200
+
+
 async def test_required_credentials(serve: Serve) -> None:
     """They are checked before the body is read; the challenge describes them."""
     async with serve(*ACTIONS, TokensPlugin(), ACTIONHERO_MCP__AUTH="required") as site:

@@ -129,6 +129,28 @@ async def test_scopes_of_a_tool_are_required_over_mcp_only(serve: Serve) -> None
     assert status == 200
 
 
+async def test_older_clients_read_the_challenge_of_a_call_in_its_result(serve: Serve) -> None:
+    """The newest revision has an error, and so has a call that is refused before it begins."""
+    call = ("tools/call", {"name": "mine"})
+    async with serve(*ACTIONS, TokensPlugin()) as site:
+        anonymous = await site.old(*call)
+        lacking = await site.old(
+            "tools/call", {"name": "message-write"}, Authorization="Bearer 7-messages:read"
+        )
+        newest = await site.new(*call)
+        invalid = await site.old(*call, Authorization="Bearer x")
+
+    for reply, status in ((anonymous, 401), (lacking, 403)):
+        result = reply.body["result"]
+        assert reply.status == status
+        assert result["isError"]
+        assert result["_meta"] == {"mcp/www_authenticate": [reply.headers["WWW-Authenticate"]]}
+    assert error_of(anonymous)["type"] == "CONNECTION_SESSION_NOT_FOUND"
+    assert error_of(anonymous)["request_id"] == anonymous.headers["X-Request-Id"]
+    assert (newest.status, newest.body["error"]["code"]) == (401, -32600)
+    assert (invalid.status, invalid.body["error"]["code"]) == (401, -32600)
+
+
 async def test_the_principal_of_the_token_is_that_of_the_call(serve: Serve) -> None:
     async with serve(*ACTIONS, TokensPlugin()) as site:
         reply = await site.old("tools/call", {"name": "mine"}, Authorization="Bearer 7-a")

@@ -19,24 +19,31 @@ class Challenge(RpcError):
         message: The message for the client.
         status: 401 or 403.
         parameters: Further parameters of `WWW-Authenticate`.
+        cause: The error of the call; `None` if the request was refused before it.
     """
 
-    def __init__(self, message: str, status: int, parameters: dict[str, str]) -> None:
+    def __init__(
+        self,
+        message: str,
+        status: int,
+        parameters: dict[str, str],
+        cause: TypedError | None = None,
+    ) -> None:
         super().__init__(INVALID_REQUEST, message, status=status)
         self.parameters = parameters
+        self.cause = cause
 
 
 def challenge_of(error: TypedError, principal: Principal) -> Challenge | None:
     """Return the challenge for the error of a call; `None` if credentials would not help."""
     if error.type == ErrorType.SESSION_NOT_FOUND:
-        return Challenge(error.message, 401, dict(error.challenge or {}))
+        return Challenge(error.message, 401, dict(error.challenge or {}), error)
     if error.challenge and error.challenge.get("error") == "insufficient_scope":
         # Clients ask for exactly these scopes; without the granted ones, they would lose them.
         needed = error.challenge.get("scope", "").split()
         scopes = sorted({*(principal.scopes or ()), *needed})
-        return Challenge(
-            error.message, 403, {"error": "insufficient_scope", "scope": " ".join(scopes)}
-        )
+        parameters = {"error": "insufficient_scope", "scope": " ".join(scopes)}
+        return Challenge(error.message, 403, parameters, error)
     return None
 
 

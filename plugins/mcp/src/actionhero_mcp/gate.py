@@ -6,9 +6,9 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 
 from actionhero import Connection, MalformedRequest, Principal, SignInRequired, TypedError
+from actionhero_mcp.admission import Admitted, Refused
 from actionhero_mcp.challenges import Challenge, header_of
 from actionhero_mcp.handshake import SESSION
-from actionhero_mcp.input_requests import caller_of
 from actionhero_mcp.jsonrpc import RpcError
 from actionhero_mcp.limits import CallerLimits
 from actionhero_mcp.origins import OriginCheck, is_loopback
@@ -34,48 +34,6 @@ _PREFLIGHT_HEADERS: Final = (
     ("Access-Control-Max-Age", "7200"),
 )
 _EXPOSED_HEADERS: Final = "Mcp-Session-Id, WWW-Authenticate, Retry-After, X-Request-Id"
-
-
-class Refused(Exception):
-    """Raised for a request that is refused before its message is read.
-
-    Args:
-        error: The response.
-    """
-
-    def __init__(self, error: RpcError) -> None:
-        super().__init__(error.message)
-        self.error = error
-
-
-class Admitted:
-    """A request that has passed the first checks, until `end` is called.
-
-    Args:
-        request: The request.
-        limits: Counts the requests of its caller.
-        key: The key of the caller there.
-    """
-
-    __slots__ = ("_key", "_limits", "is_kept", "principal", "request")
-
-    def __init__(self, request: EndpointRequest, limits: CallerLimits, key: str | int) -> None:
-        self.request = request
-        self._limits = limits
-        self._key = key
-        #: The caller; `None` without credentials.
-        self.principal: Principal | None = None
-        #: Whether the call goes on without its client, and ends the request itself.
-        self.is_kept = False
-
-    def end(self) -> None:
-        """Count the end of the request, or of its call if that goes on without its client."""
-        self._limits.leave(self._key)
-
-    @property
-    def caller(self) -> str:
-        """The caller that signed values are bound to."""
-        return caller_of(self.principal)
 
 
 class Gate:
@@ -137,35 +95,53 @@ class Gate:
             raise Refused(error)
         if "?" in http.raw_path and "access_token" in http.query:
             raise _refused(400, "Tokens in a query are not accepted; send the header Authorization")
-        return Admitted(request, self._limits, self._enter(request))
+        return Admitted(request, self._limits)
 
-    def _enter(self, request: EndpointRequest) -> str | int:
-        """Count a request, and return the key of its caller."""
-        headers = request.request.headers
-        authorization = headers.get("Authorization") if self.reads_credentials else None
-        key: str | int
-        if authorization is not None:
-            # Keyed by a random number of this process; the token itself is not stored.
-            key = hash(authorization)
+    def count(self, admitted: Admitted) -> None:
+        """Count a request whose caller is known, which `Admitted.end` ends.
+
+        Raises:
+            Refused: Its caller has sent too many.
+        """
+        # Not by the header: a grant has another token after each refresh.
+        caller = admitted.caller
+        if caller:
             per_minute = self._settings.calls_per_minute
         else:
-            address = request.remote
-            key = address or ""
-            local = address is None or is_loopback(address)
-            per_minute = 0 if local else self._settings.anonymous_calls_per_minute
-        retry_seconds = self._limits.enter(key, per_minute)
+            caller, per_minute = self._address_limit(admitted.request)
+        self._check_rate(self._limits.enter(caller, per_minute), admitted)
+        admitted.counted_as = caller
+
+    def _address_limit(self, request: EndpointRequest) -> tuple[str, int]:
+        """Return the key of an anonymous caller, and how many requests it may send a minute."""
+        address = request.remote
+        is_local = address is None or is_loopback(address)
+        return address or "", 0 if is_local else self._settings.anonymous_calls_per_minute
+
+    def _check_rate(self, retry_seconds: float | None, admitted: Admitted) -> None:
+        """Refuse a request if there is a time after which to retry."""
         if retry_seconds is not None:
             retry = (("Retry-After", f"{retry_seconds:.0f}"),)
-            self.refusals.record_from(request.remote, None, "Too many requests", 429)
+            remote, principal = admitted.request.remote, admitted.principal
+            self.refusals.record_from(remote, principal, "Too many requests", 429)
             raise _refused(429, "Too many requests", retry)
-        return key
 
-    async def identify(self, request: EndpointRequest) -> Principal | None:
-        """Return the principal of a request; `None` without credentials.
+    async def identify(self, admitted: Admitted) -> None:
+        """Set the principal of a request; `None` without credentials.
 
         Raises:
             Refused: The credentials are invalid, or missing although they are required.
         """
+        try:
+            admitted.principal = await self._identify(admitted.request)
+        except Refused as refused:
+            if refused.error.status == 401:
+                # Otherwise invalid credentials would escape the limit of anonymous callers.
+                key, per_minute = self._address_limit(admitted.request)
+                self._check_rate(self._limits.take(key, per_minute), admitted)
+            raise
+
+    async def _identify(self, request: EndpointRequest) -> Principal | None:
         pipeline = self._app.pipeline
         principal = None
         try:
@@ -196,7 +172,7 @@ class Gate:
         if not self.reads_credentials:
             return
         try:
-            await self.identify(admitted.request)
+            await self._identify(admitted.request)
         except Refused as refused:
             raise refused.error from refused
 

@@ -7,9 +7,10 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 from actionhero import RequestTooLarge
+from actionhero_mcp.admission import Admitted, Refused
 from actionhero_mcp.challenges import Challenge, header_of
 from actionhero_mcp.event_log import EventLog
-from actionhero_mcp.gate import Admitted, Gate, Refused
+from actionhero_mcp.gate import Gate
 from actionhero_mcp.handshake import SESSION, create_session_id
 from actionhero_mcp.jsonrpc import (
     Request,
@@ -19,6 +20,7 @@ from actionhero_mcp.jsonrpc import (
     parse,
     result_bytes,
 )
+from actionhero_mcp.results import challenged_result
 from actionhero_mcp.resumable import ResumableSink
 from actionhero_mcp.revisions import INVALID_REQUEST
 from actionhero_mcp.service import service_for
@@ -77,7 +79,8 @@ class McpEndpoint(Endpoint):
             admitted = gate.admit(request)
             try:
                 if gate.reads_credentials:
-                    admitted.principal = await gate.identify(request)
+                    await gate.identify(admitted)
+                gate.count(admitted)
                 gate.check_media(http)
                 if http.method == "GET":
                     return await self._stream(admitted, headers)
@@ -179,14 +182,15 @@ class McpEndpoint(Endpoint):
                 result = await self._service.call(message, connection)
                 answer = result_bytes(message.id, result)
             except RpcError as raised:
-                error = self._challenged(raised, connection)
-                answer = error_bytes(message.id, error)
+                error = self._challenged(raised)
+                answer = _error_answer(message, error, connection)
             if sink.started:
                 return await sink.finish(answer)
         finally:
             sink.close()
         if error is not None:
-            return _error_response(error, sink.headers, message.id, connection.peer)
+            status = _status_of(error, connection.peer)
+            return EncodedResponse(status, answer, headers=(*sink.headers, *error.headers))
         return EncodedResponse(200, answer, headers=sink.headers)
 
     async def _stream(
@@ -206,7 +210,7 @@ class McpEndpoint(Endpoint):
                 admitted.request.remote, admitted.principal, error.message, error.status
             )
 
-    def _challenged(self, error: RpcError, connection: McpConnection) -> RpcError:
+    def _challenged(self, error: RpcError) -> RpcError:
         """Return an error with the header that tells which credentials are needed."""
         if isinstance(error, Challenge):
             parameters = self._gate.challenge(error.parameters)
@@ -214,14 +218,28 @@ class McpEndpoint(Endpoint):
         return error
 
 
-def _error_response(
-    error: RpcError, headers: Headers, id: Any, peer: Peer | None = None
-) -> EncodedResponse:
-    status = error.status
-    if peer is not None and not peer.revision.is_modern and status not in {401, 403}:
-        # Older clients discard the body of another status.
-        status = 200
+def _error_answer(request: Request, error: RpcError, connection: McpConnection) -> bytes:
+    """Return the response to a request with an error, as its client reads it."""
+    assert request.id is not None  # noqa: S101 - the caller has answered notifications
+    if (
+        connection.peer.revision.is_modern
+        or request.method != "tools/call"
+        or not isinstance(error, Challenge)
+        or error.cause is None
+    ):
+        return error_bytes(request.id, error)
+    challenge = dict(error.headers)["WWW-Authenticate"]
+    result = challenged_result(error.cause, connection.request_id, challenge)
+    return result_bytes(request.id, result)
+
+
+def _status_of(error: RpcError, peer: Peer) -> int:
+    # Older clients discard the body of another status.
+    return error.status if peer.revision.is_modern or error.status in {401, 403} else 200
+
+
+def _error_response(error: RpcError, headers: Headers, id: Any) -> EncodedResponse:
     headers = (*headers, *error.headers)
-    if status == 204:
-        return EncodedResponse(status, b"", "", headers)
-    return EncodedResponse(status, error_bytes(id, error), headers=headers)
+    if error.status == 204:
+        return EncodedResponse(error.status, b"", "", headers)
+    return EncodedResponse(error.status, error_bytes(id, error), headers=headers)

@@ -76,7 +76,12 @@ def caller_of(principal: Principal | None) -> str:
     """Return the caller that signed values are bound to; empty for an anonymous one."""
     if principal is None or principal.is_anonymous:
         return ""
-    return f"{principal.kind}:{principal.id}:{principal.credential_id}"
+    credential = principal.credential_id
+    if principal.method == "bearer":
+        # Each token of an issuer has its own; the client is the same after a refresh.
+        claims = principal.claims
+        credential = f"bearer/{claims.get('client_id') or claims.get('azp') or ''}"
+    return f"{principal.kind}:{principal.id}:{credential}"
 
 
 def answers_in(params: dict[str, Any]) -> dict[str, Any]:

@@ -20,11 +20,11 @@ class CallerLimits:
 
     def __init__(self, max_concurrent: int) -> None:
         self._max_concurrent = max_concurrent
-        self._open: dict[str | int, int] = {}
+        self._open: dict[str, int] = {}
         #: The allowance of each caller, and the time at which it was so.
-        self._allowances: OrderedDict[str | int, tuple[float, float]] = OrderedDict()
+        self._allowances: OrderedDict[str, tuple[float, float]] = OrderedDict()
 
-    def enter(self, caller: str | int, per_minute: int) -> float | None:
+    def enter(self, caller: str, per_minute: int) -> float | None:
         """Count a request, which `leave` ends.
 
         Args:
@@ -36,19 +36,24 @@ class CallerLimits:
         """
         if self._open.get(caller, 0) >= self._max_concurrent:
             return 1.0
-        if per_minute:
-            now = time.monotonic()
-            allowance, then = self._allowances.pop(caller, (float(per_minute), now))
-            allowance = min(float(per_minute), allowance + (now - then) * per_minute / 60)
-            self._allowances[caller] = (max(0.0, allowance - 1), now)
-            if len(self._allowances) > REMEMBERED:
-                self._allowances.popitem(last=False)
-            if allowance < 1:
-                return math.ceil((1 - allowance) * 60 / per_minute)
-        self._open[caller] = self._open.get(caller, 0) + 1
-        return None
+        retry_seconds = self.take(caller, per_minute)
+        if retry_seconds is None:
+            self._open[caller] = self._open.get(caller, 0) + 1
+        return retry_seconds
 
-    def leave(self, caller: str | int) -> None:
+    def take(self, caller: str, per_minute: int) -> float | None:
+        """Count a request that needs no `leave`, as `enter` does."""
+        if not per_minute:
+            return None
+        now = time.monotonic()
+        allowance, then = self._allowances.pop(caller, (float(per_minute), now))
+        allowance = min(float(per_minute), allowance + (now - then) * per_minute / 60)
+        self._allowances[caller] = (max(0.0, allowance - 1), now)
+        if len(self._allowances) > REMEMBERED:
+            self._allowances.popitem(last=False)
+        return None if allowance >= 1 else math.ceil((1 - allowance) * 60 / per_minute)
+
+    def leave(self, caller: str) -> None:
         """Count the end of a request that was allowed."""
         left = self._open[caller] - 1
         if left:

@@ -67,6 +67,15 @@ def tool_error(error: TypedError, request_id: str) -> bytes:
     return b'"content":[{"type":"text","text":%b}],"isError":true' % text
 
 
+def challenged_result(error: TypedError, request_id: str, challenge: str) -> bytes:
+    """Return the result of a tool whose caller needs other credentials, for older clients.
+
+    Some of them read the challenge there, and not in the header of the response.
+    """
+    members = tool_error(error, request_id)
+    return b'{%b,"_meta":{"mcp/www_authenticate":%b}}' % (members, dumps([challenge]))
+
+
 def envelope(error: TypedError, request_id: str) -> dict[str, Any]:
     """Return the document of an error, as far as an agent needs it."""
     document = error_document(error, timestamp_ms=0, request_id=request_id)

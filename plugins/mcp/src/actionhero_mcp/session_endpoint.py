@@ -15,7 +15,8 @@ from actionhero_mcp.sse import HEARTBEAT, HttpSink, event_stream
 if TYPE_CHECKING:
     from aiohttp import web
 
-    from actionhero_mcp.gate import Admitted, Gate
+    from actionhero_mcp.admission import Admitted
+    from actionhero_mcp.gate import Gate
     from actionhero_mcp.peer import Peer
     from actionhero_mcp.service import McpService
     from actionhero_mcp.sse import EventStreams
