@@ -119,6 +119,16 @@ async def test_calls_are_recorded_before_and_after(site: Any) -> None:
     assert INPUT_SECRET not in str([begun, success])
 
 
+async def test_a_call_that_fails_is_recorded_as_a_failure(site: Any) -> None:
+    """With the type of its error."""
+    async with site() as running:
+        await run(running, "greet", name="missing")
+        begun, failure = await running.audit()
+
+    assert (begun["outcome"], failure["outcome"]) == ("begun", "failure")
+    assert failure["error"] == "CONNECTION_ACTION_RECORD_NOT_FOUND"
+
+
 @pytest.mark.usefixtures("logged")
 async def test_secrets_are_in_no_answer(site: Any) -> None:
     """Neither those of settings, nor those of inputs."""

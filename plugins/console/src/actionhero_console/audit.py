@@ -154,6 +154,10 @@ class Act:
         """Record that it has succeeded."""
         await self._finish("success", facts)
 
+    async def finished(self, facts: Mapping[str, Any]) -> None:
+        """Record that it has ended; with the fact `error`, as a failure."""
+        await self._finish("failure" if "error" in facts else "success", facts)
+
     async def failed(self, error: BaseException) -> None:
         """Record that it has failed."""
         kind = error.type if isinstance(error, TypedError) else type(error).__name__

@@ -174,7 +174,7 @@ class Dispatcher:
                 raise
             logger.exception("the change %s.%s of the console has failed", panel_name, name)
             raise TypedError(INTERNAL_ERROR) from error
-        await act.succeeded()
+        await act.finished(context.facts)
         return {"value": result}
 
     async def record_refusal(

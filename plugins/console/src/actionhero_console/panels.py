@@ -132,6 +132,9 @@ class PanelContext:
     connection: Connection
     panel: str
     processes: Processes = field(repr=False)
+    #: Further facts of the outcome of a change, for the audit log. With `error`, it is a failure
+    #: although the function returns.
+    facts: dict[str, Any] = field(default_factory=dict)
 
     async def ask(self, name: str, **inputs: Any) -> ProcessAnswers:
         """Call the function `name` of `Panel.answers` in every process.

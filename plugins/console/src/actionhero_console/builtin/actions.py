@@ -124,6 +124,7 @@ async def run_action(inputs: RunInputs, context: PanelContext) -> dict[str, Any]
     milliseconds = round((time.perf_counter() - started) * 1000, 1)
     result: dict[str, Any] = {"ok": outcome.ok, "milliseconds": milliseconds}
     if outcome.error is not None:
+        context.facts["error"] = str(outcome.error.type)
         document = error_document(
             outcome.error, timestamp_ms=int(time.time() * 1000), request_id=request_id.get()
         )

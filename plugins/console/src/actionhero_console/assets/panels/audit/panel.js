@@ -3,7 +3,7 @@
 import { create, reconcile, setText } from "../../kit/elements.js";
 import { formatNumber, formatTime } from "../../kit/words.js";
 
-const HIDDEN = new Set(["id", "time", "event", "outcome", "operator", "act"]);
+const HIDDEN = new Set(["id", "time", "event", "outcome", "operator", "act", "begun"]);
 
 export default class {
   constructor(page) {
