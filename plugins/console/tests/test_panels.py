@@ -10,7 +10,7 @@ from actionhero import App, Inputs, InvalidInput, hookimpl
 from actionhero.settings.sources import read_sources
 from actionhero_console import Change, Panel, PanelContext, Read, Role
 from actionhero_console import plugin as console_plugin
-from actionhero_console.panels import load_panels
+from actionhero_console.panel_registry import load_panels
 from actionhero_console.verbs import Verb
 from actionhero_redis import plugin as redis_plugin
 from actionhero_web import plugin as web_plugin

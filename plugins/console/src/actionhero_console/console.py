@@ -9,7 +9,7 @@ from actionhero.transport import add_tap
 from actionhero_console.access import ConsoleAccess
 from actionhero_console.audit import AuditTrail
 from actionhero_console.operators import Role
-from actionhero_console.panels import load_panels
+from actionhero_console.panel_registry import load_panels
 from actionhero_console.processes import ProcessNetwork
 from actionhero_console.rates import CallRates
 from actionhero_console.settings import ConsoleSettings

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from actionhero import Application, Connection
     from actionhero_console.console import Console
     from actionhero_console.operators import Operator, Role
-    from actionhero_console.panels import LoadedChange, LoadedPanel
+    from actionhero_console.panel_registry import LoadedChange, LoadedPanel
 
     ContextOf = Callable[[str], PanelContext]
 
