@@ -54,7 +54,10 @@ class ClientResolver:
 
     def scheme(self, request: web.BaseRequest) -> str:
         """Return the scheme of the client of a request: `http` or `https`."""
-        return request.scheme if self._is_direct else self.client(request).scheme
+        if self._is_direct:
+            protocol = request.protocol
+            return protocol.scheme if type(protocol) is HttpProtocol else request.scheme
+        return self.client(request).scheme
 
     def request_id(self, request: web.BaseRequest) -> str:
         """Return the identifier of a request, from a trusted proxy or newly created."""

@@ -61,6 +61,7 @@ class HttpProtocol(RequestHandler):
         "_writes",
         "framer",
         "remote",
+        "scheme",
     )
 
     #: Whether aiohttp has decompressed the bodies of requests.
@@ -93,12 +94,16 @@ class HttpProtocol(RequestHandler):
         self._write_pause: WritePause | None = None
         #: The address of the client, looked up once; `None` on a Unix socket.
         self.remote: str | None = None
+        #: `http` or `https`, looked up once.
+        self.scheme = "http"
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         super().connection_made(transport)
         self._headers_since = self._loop.time()
         peer = transport.get_extra_info("peername")
         self.remote = peer[0] if isinstance(peer, tuple) and peer else None
+        if transport.get_extra_info("sslcontext") is not None:
+            self.scheme = "https"
 
     def data_received(self, data: bytes) -> None:
         if not data:
