@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import math
 import os
-import struct
 import threading
 import weakref
 from bisect import bisect_left
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from prometheus_client.mmap_dict import MmapedDict, mmap_key
 from prometheus_client.utils import floatToGoString
@@ -21,10 +20,8 @@ if TYPE_CHECKING:
 
 #: Held for each change of a value: threads may record, too.
 _lock = threading.Lock()
-#: A number and its time, which is not used: as prometheus-client stores them.
-_pack = struct.Struct("dd").pack
-#: The place of the numbers whose changes are ignored.
-_ANYWHERE = slice(0, 16)
+#: The size of a number. A time follows it, which is not used.
+_NUMBER_BYTES: Final = 8
 _open_files: weakref.WeakSet[_ValueFile] = weakref.WeakSet()
 
 
@@ -38,23 +35,32 @@ class _ValueFile:
     def __init__(self, path: Path) -> None:
         self._dict: Any = MmapedDict(str(path))
         self._is_detached = False
-        #: The content of the file; another object after each growth.
-        self.content: Any = self._dict._m
+        self._map: Any = None
+        #: The numbers of the file; another object after each growth.
+        self.numbers: Any = None
+        self._view()
         _open_files.add(self)
 
-    def open(self, key: str) -> tuple[slice, float]:
-        """Return the place of a number in the content, and the number."""
+    def open(self, key: str) -> tuple[int, float]:
+        """Return the place of a number among the numbers, and the number."""
         if self._is_detached:
-            return _ANYWHERE, 0.0
+            return 0, 0.0
         number, _ = self._dict.read_value(key)
-        self.content = self._dict._m
-        position = self._dict._positions[key]
-        return slice(position, position + 16), number
+        self._view()
+        return self._dict._positions[key] // _NUMBER_BYTES, number
+
+    def _view(self) -> None:
+        if self._map is not self._dict._m:
+            self._map = self._dict._m
+            # Each number is at a multiple of its size, and is written in one step.
+            self.numbers = memoryview(self._map).cast("d")
 
     def detach(self) -> None:
         """Ignore all further changes."""
         self._is_detached = True
-        self.content = bytearray(len(self.content))
+        numbers = self.numbers
+        self.numbers = memoryview(bytearray(numbers.nbytes)).cast("d")
+        numbers.release()
 
     def close(self) -> None:
         """Close the file, and ignore all further changes."""
@@ -82,13 +88,13 @@ class Value:
         """Add an amount."""
         with _lock:
             self._value = value = self._value + amount
-            self._file.content[self._place] = _pack(value, 0.0)
+            self._file.numbers[self._place] = value
 
     def set(self, value: float) -> None:
         """Set the number."""
         with _lock:
             self._value = value
-            self._file.content[self._place] = _pack(value, 0.0)
+            self._file.numbers[self._place] = value
 
 
 class HistogramValue:
@@ -124,11 +130,11 @@ class HistogramValue:
         counts = self._counts
         # One lock for both numbers, in every call and request.
         with _lock:
-            content = self._file.content
+            numbers = self._file.numbers
             counts[bucket] = count = counts[bucket] + 1
-            content[self._places[bucket]] = _pack(count, 0.0)
+            numbers[self._places[bucket]] = count
             self._sum = total = self._sum + value
-            content[self._sum_place] = _pack(total, 0.0)
+            numbers[self._sum_place] = total
 
 
 class ValueStore:
