@@ -17,6 +17,7 @@ from playwright.async_api import async_playwright, expect
 from plugins.console.tests.conftest import OPERATORS, PASSWORDS, Site, console_site
 
 from actionhero import logs
+from actionhero_console import Operator, Role
 from actionhero_console.console import Console
 
 if TYPE_CHECKING:
@@ -228,7 +229,11 @@ async def test_texts_of_strangers_are_not_markup(open_window: Open, server: Site
     await server.client.get("/api/nowhere", headers={"User-Agent": SCRIPT, "X-Request-Id": "r"})
     trail = server.app.app.get(Console).trail
     await trail.note(
-        "access", "failure", None, connection_of(SCRIPT), {"path": SCRIPT, "reason": SCRIPT}
+        "access",
+        "failure",
+        Operator("eve", Role.VIEWER),
+        connection_of(SCRIPT),
+        {"path": SCRIPT, "reason": SCRIPT},
     )
     await server.sign_in("ada")
     await server.change("stamps/stamp", json={"id": SCRIPT})

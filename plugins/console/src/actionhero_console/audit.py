@@ -97,7 +97,14 @@ class AuditTrail:
         source: Connection,
         facts: Mapping[str, Any],
     ) -> None:
-        """Record something that has happened, such as a refusal; a failure is logged only."""
+        """Record something that has happened, such as a refusal; a failure is logged only.
+
+        Refusals of unknown clients are in the audit log of the application only: they must not
+        displace the acts of operators, of which a limited number is kept.
+        """
+        if operator is None and event != "sign_in":
+            self._log.record(event, outcome, source=source, details=facts)
+            return
         act = Act(self, event, operator, source, facts, "")
         try:
             await self.write(act, outcome)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -13,24 +12,19 @@ from actionhero import (
     Link,
     MalformedRequest,
     NotFound,
-    RateLimited,
     SignInRequired,
     TypedError,
 )
-from actionhero.settings import AppSettings
 from actionhero.transport import dumps, loads
-from actionhero_console.access import Throttled, session_middleware
+from actionhero_console.access import session_middleware
 from actionhero_console.console import console_for
 from actionhero_console.dispatch import Dispatcher
-from actionhero_console.templates import render_page, render_sign_in
+from actionhero_console.sign_in import SignInPages
 from actionhero_web import (
     REQUEST_HANDLER,
     BodyReader,
-    MediaType,
     StaticFiles,
     WebSettings,
-    media_type_of,
-    parse_form,
 )
 
 if TYPE_CHECKING:
@@ -40,13 +34,9 @@ if TYPE_CHECKING:
     from actionhero_console.console import Console
     from actionhero_console.operators import Operator
 
-logger = logging.getLogger("actionhero.console")
-
 ASSETS: Final = Path(__file__).parent / "assets"
 #: The largest body: the inputs of an action.
 BODY_LIMIT_BYTES: Final = 1024 * 1024
-#: The largest sign-in form.
-_FORM_LIMIT_BYTES: Final = 16 * 1024
 _READ_METHODS: Final = ("GET", "HEAD")
 _HEADERS: Final = {
     "Cache-Control": "no-store",
@@ -104,7 +94,7 @@ class ConsoleHandler:
         self._app = app
         self._console = console
         self._access = console.access
-        self._name = app.get(AppSettings).name
+        self._pages = SignInPages(app, console)
         self._folder = console.settings.path.rpartition("/")[2]
         self._body_reader = BodyReader(app.get(WebSettings))
         self._dispatcher = Dispatcher(app, console)
@@ -128,7 +118,7 @@ class ConsoleHandler:
         path: str | None = request.match_info.get("path")
         if path is None:
             _check_method(request, *_READ_METHODS)
-            return _html(self._render(operator))
+            return web.Response(text=self._pages.render(operator), content_type="text/html")
         if path == "":
             # The links of the page are relative to a path without a trailing slash.
             return web.Response(status=308, headers={"Location": f"../{self._folder}"})
@@ -173,9 +163,9 @@ class ConsoleHandler:
         try:
             self._access.requests.check_change(request)
             if path == "sign-in":
-                return await self._sign_in(request)
+                return await self._pages.sign_in(request, self._connection(request))
             if path == "sign-out":
-                return await self._sign_out(request, operator)
+                return await self._pages.sign_out(request, operator, self._connection(request))
             context = self._context(request, _signed_in(operator))
             self._access.requests.check_json(request)
             body = loads(await self._body_reader.read(request, BODY_LIMIT_BYTES))
@@ -185,56 +175,6 @@ class ConsoleHandler:
         except TypedError as error:
             await self._dispatcher.record_refusal(error, operator, self._connection(request), path)
             raise
-
-    # -- sign-in -------------------------------------------------------------------------------
-
-    def _render(self, operator: Operator | None) -> str:
-        if operator is None:
-            return render_sign_in(self._name, self._folder, operator=self._access.only_account)
-        return render_page(self._name, self._folder, has_sign_out=operator.method == "password")
-
-    async def _sign_in(self, request: web.Request) -> web.StreamResponse:
-        fields: dict[str, list[str]] = {}
-        if media_type_of(request.headers.get("Content-Type")) is MediaType.FORM:
-            fields = parse_form(await self._body_reader.read(request, _FORM_LIMIT_BYTES))
-        name = fields.get("username", [self._access.only_account or ""])[-1][:100]
-        password = fields.get("password", [""])[-1]
-        trail, connection = self._console.trail, self._connection(request)
-        result = await self._access.sign_in(request, name, password)
-        if isinstance(result, Throttled):
-            seconds = result.retry_after_seconds
-            facts = {"name": name, "throttled": True}
-            await trail.note("sign_in", "failure", None, connection, facts)
-            if "text/html" not in request.headers.get("Accept", ""):
-                raise RateLimited("Too many failed sign-ins", retry_after_seconds=seconds)
-            response = self._sign_in_error(f"Too many attempts. Try again in {seconds} s.", 429)
-            response.headers["Retry-After"] = str(seconds)
-            return response
-        if result is None:
-            logger.warning("sign-in to the console failed from %s", connection.remote)
-            await trail.note("sign_in", "failure", None, connection, {"name": name})
-            return self._sign_in_error("Wrong name or password.", 401)
-        act = await trail.begin("sign_in", result, connection, {})
-        await act.succeeded()
-        return self._redirect()
-
-    async def _sign_out(
-        self, request: web.Request, operator: Operator | None
-    ) -> web.StreamResponse:
-        await self._access.sign_out(request)
-        if operator is not None:
-            connection = self._connection(request)
-            await self._console.trail.note("sign_out", "success", operator, connection, {})
-        return self._redirect()
-
-    def _redirect(self) -> web.StreamResponse:
-        return web.Response(status=303, headers={"Location": f"../{self._folder}"})
-
-    def _sign_in_error(self, problem: str, status: int) -> web.StreamResponse:
-        text = render_sign_in(
-            self._name, self._folder, problem, operator=self._access.only_account, is_below=True
-        )
-        return _html(text, status)
 
     def _context(self, request: web.Request, operator: Operator) -> Callable[[str], Any]:
         connection = self._connection(request)
@@ -253,10 +193,6 @@ def _signed_in(operator: Operator | None) -> Operator:
 def _check_method(request: web.Request, *methods: str) -> None:
     if request.method not in methods:
         raise web.HTTPMethodNotAllowed(request.method, methods)
-
-
-def _html(text: str, status: int = 200) -> web.Response:
-    return web.Response(text=text, status=status, content_type="text/html")
 
 
 def _json(value: Any) -> web.Response:
