@@ -254,7 +254,11 @@ ALLOWED: list[Allowed] = [
     Allowed(r"(?i:argon2_lanes)|fewer lanes", "the parallelism of Argon2 is counted in lanes"),
     Allowed(r"""["']Lane( \d+)?["']""", "a street in the data of a test", ("core/tests/",)),
     Allowed(r"\b[Cc]onnection\.raw\b|\bConnection\(.*\braw=", "the transport's own object, public"),
-    Allowed(r"\braw=request\b", "the same, for a class based on Connection", (WEBSOCKET,)),
+    Allowed(
+        r"\braw=request\b|\bself\.raw\b",
+        "the same, for a class based on Connection",
+        (WEB, WEBSOCKET),
+    ),
     Allowed(
         r"\braw\b",
         "the transport's own object, a public attribute",

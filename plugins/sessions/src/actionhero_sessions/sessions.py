@@ -11,12 +11,13 @@ from weakref import WeakValueDictionary
 
 from actionhero import AuditLog, Session, SessionStore
 from actionhero.settings import AppSettings
-from actionhero.transport import ABSENT, dumps
+from actionhero.transport import ABSENT
 from actionhero_redis import RedisClients
 from actionhero_sessions.cookie import SessionCookie, new_id
 from actionhero_sessions.records import CHANGED, Records
 from actionhero_sessions.session_cache import SessionCache, SocketState
 from actionhero_sessions.settings import SessionsSettings
+from actionhero_sessions.stored_session import StoredSession, to_json
 from actionhero_sessions.summaries import Summaries
 from actionhero_web import WebSettings
 
@@ -30,73 +31,6 @@ if TYPE_CHECKING:
 
 #: The transports whose connections start with an HTTP request, which may have a cookie.
 COOKIE_TRANSPORTS = frozenset({"web", "websocket"})
-
-
-class StoredSession(Session):
-    """A session in Redis, for one call; created by `Sessions.open`."""
-
-    __slots__ = (
-        "__weakref__",
-        "_changed_keys",
-        "_connection",
-        "_is_replaced",
-        "_next_id",
-        "_received_id",
-        "_sessions",
-        "is_stored",
-    )
-
-    def __init__(self, sessions: Sessions, connection: Connection) -> None:
-        super().__init__()
-        self._sessions = sessions
-        self._connection = connection
-        #: The keys that were assigned or removed, and are not written yet.
-        self._changed_keys: set[str] = set()
-        #: The identifier in the cookie of the response, before there is a record.
-        self._next_id: str | None = None
-        #: The identifier in the request.
-        self._received_id = ""
-        #: Whether another call has replaced that identifier; its response has the new one.
-        self._is_replaced = False
-        #: Whether there is a record in Redis.
-        self.is_stored = False
-
-    def __setitem__(self, key: str, value: Any) -> None:
-        super().__setitem__(key, value)
-        self._changed_keys.add(key)
-
-    def __delitem__(self, key: str) -> None:
-        super().__delitem__(key)
-        self._changed_keys.add(key)
-
-    async def regenerate(self) -> None:
-        """Replace the identifier of the session, and delete the old record immediately.
-
-        Over WebSocket, where no cookie can be set, the connection gets its own session with the
-        same values, and the session of the cookie does not change.
-        """
-        await self._sessions._rotate(self._connection, self)
-
-    async def destroy(self) -> None:
-        """Clear the session and delete the record immediately."""
-        await self._sessions._destroy(self._connection, self)
-
-    def _changes(self) -> tuple[dict[str, bytes], list[str]]:
-        """Return the assigned keys with their values as JSON, and the removed keys."""
-        assigned = {key: _json(key, self._values[key]) for key in self._changed_keys & self.keys()}
-        return assigned, sorted(self._changed_keys - self.keys())
-
-    def _mark_saved(self) -> None:
-        self._changed_keys.clear()
-        self.changed = False
-
-    def _merge(self, stored: dict[str, Any]) -> None:
-        """Add the stored values of the keys that this call has not changed."""
-        if not self._changed_keys:
-            self._values = stored.copy()
-            return
-        assigned = {key: self._values[key] for key in self._changed_keys & self.keys()}
-        self._values = {k: v for k, v in stored.items() if k not in self._changed_keys} | assigned
 
 
 class Sessions(SessionStore):
@@ -340,7 +274,8 @@ class Sessions(SessionStore):
 
     # -- called by a session -------------------------------------------------------------------
 
-    async def _rotate(self, connection: Connection, session: StoredSession) -> None:
+    async def rotate(self, connection: Connection, session: StoredSession) -> None:
+        """Replace the identifier of a session, and delete the old record."""
         old, new = session.id, new_id()
         if not (session.is_stored and old):
             # There is no record yet; `save` writes it when the call succeeds.
@@ -358,12 +293,13 @@ class Sessions(SessionStore):
             session.id = new
             return
         user = record.values.get(self.user_key)
-        values = {key: _json(key, value) for key, value in record.values.items()}
+        values = {key: to_json(key, value) for key, value in record.values.items()}
         await self._records.write(new, values, created_ms=record.created_ms, user=user)
         session.id = connection.session_id = new
         self.cookie.set(connection, new)
 
-    async def _destroy(self, connection: Connection, session: StoredSession) -> None:
+    async def destroy(self, connection: Connection, session: StoredSession) -> None:
+        """Clear a session, and delete its record."""
         if session.is_stored and session.id:
             await self._records.pop(session.id)
             self._mark_replaced(session.id, session)
@@ -432,12 +368,3 @@ def _cross_origin_of(app: Application) -> CrossOriginProtection:
     from actionhero_web import CrossOriginProtection  # noqa: PLC0415 - imports aiohttp
 
     return CrossOriginProtection.of(app)
-
-
-def _json(key: str, value: Any) -> bytes:
-    try:
-        return dumps(value)
-    except (TypeError, ValueError) as error:
-        raise TypeError(
-            f"session key {key!r} has a value that cannot be stored: {error}; assign a JSON value"
-        ) from error
