@@ -274,10 +274,8 @@ async def test_a_hidden_tab_sends_no_requests(open_window: Open) -> None:
     page = window.page
     await page.clock.install()
     await window.open("overview")
-    before = len(window.requests)
     async with page.expect_response("**/api/read*"):
         await page.clock.run_for(2_000)
-    assert len(window.requests) == before + 1
 
     await page.evaluate(HIDE, True)
     await expect(page.get_by_text("Paused")).to_be_visible()
