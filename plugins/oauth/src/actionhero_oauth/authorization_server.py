@@ -190,6 +190,17 @@ def configuration_problems(app: Application) -> list[str]:
                 "that signs users in, or set oauth.sign_in_url to the path of your sign-in page"
             )
         return problems
+    if settings.sign_up is not None:
+        if settings.sign_up not in app.actions:
+            problems.append(
+                f"oauth.sign_up is {settings.sign_up!r}, which is no action; set it to the action "
+                "that creates accounts, or remove it"
+            )
+        elif settings.sign_in_url is not None:
+            problems.append(
+                "oauth.sign_up has no effect along with oauth.sign_in_url, whose page replaces the "
+                "forms; remove one of them, and link to the sign-up there"
+            )
     if app.environment == "production" and settings.issuer is None:
         problems.append(
             "oauth.issuer is required in production; set ACTIONHERO_OAUTH__ISSUER to the public "

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import html
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 import aiohttp_session
 from aiohttp import web
 
-from actionhero import Connection, Forbidden
-from actionhero.transport import TextPayload, new_identifier
-from actionhero_oauth.consent_form import field_of, scope_boxes, warning_of
+from actionhero import Forbidden
+from actionhero_oauth.consent_form import scope_boxes, warning_of
 from actionhero_oauth.errors import OAuthError
 from actionhero_oauth.pages import Markup
 from actionhero_oauth.redirects import redirect_origin
+from actionhero_oauth.sign_in_forms import SignInForms, session_id_of
 from actionhero_web import check_origin, parse_form
 
 if TYPE_CHECKING:
@@ -45,11 +44,11 @@ class Consent:
         authorize: Authorize,
         user_key: str,
     ) -> None:
-        self._app = app
         self._server = server
         self._pages = pages
         self._authorize = authorize
         self._user_key = user_key
+        self._forms = SignInForms(app, server, pages)
 
     async def handle(self, request: web.Request) -> web.StreamResponse:
         """Return the page of a request, or the response to one of its forms."""
@@ -66,17 +65,19 @@ class Consent:
         session = await aiohttp_session.get_session(request)
         user = session.get(self._user_key)
         if request.method != "POST":
-            return await self._show(id, found, client, session, user)
+            form = request.query.get("form", "")
+            return await self._show(id, found, client, session, user, form)
         try:
             check_origin(request, own_only=True)
         except Forbidden as error:
             return self._pages.error(f"{error.message}.", 403)
         fields = parse_form(await request.read()) if _is_form(request) else {}
         token = fields.get("form_token", [""])[-1]
-        if not self._server.tokens.is_form_token(token, id, _session_id(session)):
+        if not self._server.tokens.is_form_token(token, id, session_id_of(session)):
             return self._pages.error("The form has expired. Go back, and reload the page.", 403)
-        if fields.get("step") == ["sign_in"]:
-            return await self._sign_in(request, id, found, client, fields)
+        step = fields.get("step", [""])[-1]
+        if step in self._forms.actions:
+            return await self._forms.submit(step, request, id, client, fields)
         if user is None:
             return await self._show(id, found, client, session, user)
         return await self._answer(id, found, client, user, fields)
@@ -90,6 +91,7 @@ class Consent:
         client: Client,
         session: aiohttp_session.Session,
         user: Any,
+        form: str = "",
     ) -> web.StreamResponse:
         if user is None:
             if self._server.settings.sign_in_url is not None:
@@ -98,7 +100,7 @@ class Consent:
                 separator = "&" if "?" in own else "?"
                 target = f"{own}{separator}next={quote(path, safe='/')}"
                 return web.Response(status=303, headers={"Location": target})
-            return self._sign_in_page(id, client, _session_id(session))
+            return self._forms.page(form, id, client, session_id_of(session))
         try:
             scopes = await self._server.grantable(user, client, frozenset(found.scopes))
         except Forbidden as error:
@@ -113,7 +115,7 @@ class Consent:
         values = {
             "client": client.name,
             "path": f"{self._server.base_path}/consent/{id}",
-            "form_token": self._server.tokens.form_token(id, _session_id(session)),
+            "form_token": self._server.tokens.form_token(id, session_id_of(session)),
             "user": user,
             "scopes": Markup(boxes),
             "redirect_host": found.redirect_host,
@@ -127,52 +129,7 @@ class Consent:
             form_targets=redirect_origin(found.redirect_uri),
         )
 
-    def _sign_in_page(
-        self, id: str, client: Client, session_id: str, problem: str = "", status: int = 200
-    ) -> web.Response:
-        action = self._app.actions.find(self._server.settings.sign_in)
-        fields = "".join(field_of(item) for item in action.inputs.fields if item.source is None)
-        alert = f'<p class="problem" role="alert">{html.escape(problem)}</p>' if problem else ""
-        values = {
-            "client": client.name,
-            "path": f"{self._server.base_path}/consent/{id}",
-            "form_token": self._server.tokens.form_token(id, session_id),
-            "fields": Markup(fields),
-            "problem": Markup(alert),
-        }
-        return self._pages.render("sign_in", "Sign in", values, status=status)
-
     # -- the forms -----------------------------------------------------------------------------
-
-    async def _sign_in(
-        self,
-        request: web.Request,
-        id: str,
-        found: AuthorizationRequest,
-        client: Client,
-        fields: dict[str, list[str]],
-    ) -> web.StreamResponse:
-        """Call the sign-in action, as a request over HTTP does."""
-        name = self._server.settings.sign_in
-        names = self._app.actions.find(name).inputs.names
-        inputs = {key: values for key, values in fields.items() if key in names}
-        address = self._server.address(request)
-        connection = Connection("web", address, raw=request)
-        outcome = await self._app.pipeline.execute(
-            connection, name, TextPayload(inputs), request_id=new_identifier()
-        )
-        response: web.StreamResponse
-        if outcome.error is not None:
-            session = await aiohttp_session.get_session(request)
-            response = self._sign_in_page(
-                id, client, _session_id(session), outcome.error.message, 401
-            )
-        else:
-            path = f"{self._server.base_path}/consent/{id}"
-            response = web.Response(status=303, headers={"Location": path})
-        for header, value in connection.response_headers or ():
-            response.headers.add(header, value)
-        return response
 
     async def _answer(
         self,
@@ -230,10 +187,6 @@ class Consent:
             and scopes <= grant.scopes
             for grant in await self._server.grants.of_user(user)
         )
-
-
-def _session_id(session: aiohttp_session.Session) -> str:
-    return str(session.identity or "")
 
 
 def _is_form(request: web.Request) -> bool:

@@ -26,12 +26,15 @@ def scope_boxes(texts: Mapping[str, str]) -> str:
     )
 
 
-def field_of(item: InputField) -> str:
-    """Return the field of an input of the sign-in action."""
+def field_of(item: InputField, *, is_new: bool) -> str:
+    """Return the field of an input of the sign-in action, or of a new account."""
     name, kind = html.escape(item.name), "password" if item.secret else "text"
     label = html.escape((item.description or item.name).rstrip("."))
     required = " required" if item.required else ""
-    hint = "current-password" if item.secret else "username"
+    hint = ("new-password" if is_new else "current-password") if item.secret else "username"
+    if is_new and not item.secret:
+        # One of them is the user name, and browsers know better which.
+        hint = "on"
     return (
         f'<p class="field"><label for="{name}">{label}</label>'
         f'<input id="{name}" name="{name}" type="{kind}" autocomplete="{hint}"{required}></p>\n'

@@ -72,7 +72,7 @@ def actionhero_oauth_consent(app: Application) -> Sequence[ConsentPolicy] | None
 
 @hookspec
 def actionhero_oauth_pages(app: Application) -> Sequence[PageTemplate] | None:
-    """Templates in place of the pages: `sign_in`, `consent`, `connections`, `error`.
+    """Templates in place of the pages: `sign_in`, `sign_up`, `consent`, `connections`, `error`.
 
     Called once, when the aiohttp application is built.
 

@@ -16,13 +16,13 @@ if TYPE_CHECKING:
 
 ASSETS: Final = Path(__file__).parent / "assets"
 #: The pages that a plugin may replace.
-NAMES: Final = ("sign_in", "consent", "connections", "error")
+NAMES: Final = ("sign_in", "sign_up", "consent", "connections", "error")
 
 
 class PageTemplate(NamedTuple):
     """A template in place of a page."""
 
-    #: The name of the page: `sign_in`, `consent`, `connections` or `error`.
+    #: The name of the page: `sign_in`, `sign_up`, `consent`, `connections` or `error`.
     page: str
     #: A template of `string.Template`, with the placeholders of the one that it replaces.
     text: str

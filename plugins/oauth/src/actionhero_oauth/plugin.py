@@ -69,6 +69,13 @@ def actionhero_web_static(app: Application) -> list[Any]:
 
 
 @hookimpl
+def actionhero_doctor_checks(app: Application) -> list[Any]:
+    from actionhero_oauth.doctor_checks import diagnose
+
+    return diagnose(app)
+
+
+@hookimpl
 def actionhero_commands(group: click.Group) -> None:
     from actionhero.cli import LazyCommand
 

@@ -42,6 +42,11 @@ class OAuthSettings(Settings):
         default="session:create",
         description="The action that signs users in; the form has a field for each of its inputs.",
     )
+    sign_up: str | None = Field(
+        default=None,
+        description="The action that creates accounts, such as user:create: the sign-in form has "
+        "a link to a form with its inputs.",
+    )
     sign_in_url: str | None = Field(
         default=None,
         description="The path of the application's own sign-in page, in place of the form. It is "
