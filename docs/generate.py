@@ -7,17 +7,17 @@ from __future__ import annotations
 
 import inspect
 import os
-import subprocess
 import sys
 import tempfile
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 from api_pages import api_page, packages_page
 from errors_page import errors_page
 from hooks_page import hooks_page
 from page_parts import sentences, table
 
+from actionhero.cli import main as run_command
 from actionhero.settings import CORE_SETTINGS, Settings, settings_reference
 from actionhero_asyncapi.settings import AsyncApiSettings
 from actionhero_auth.settings import AuthSettings
@@ -230,23 +230,38 @@ def command_line_page() -> str:
 
 
 def console(*arguments: str) -> list[str]:
-    """Return a command and its output, with the plugins of this page only."""
-    with tempfile.TemporaryDirectory() as folder:
-        run = subprocess.run(
-            [sys.executable, "-m", "actionhero", *arguments],
-            cwd=folder,
-            env={
-                "PATH": os.environ.get("PATH", ""),
-                "COLUMNS": "80",
-                "PYTHONIOENCODING": "utf-8",
-                "ACTIONHERO_PLUGINS__ENABLED": ",".join(PLUGINS),
-            },
-            capture_output=True,
-            encoding="utf-8",
-            check=True,
-        )
-    text = [line.rstrip() for line in run.stdout.rstrip().splitlines()]
+    """Return a command and its output, with the plugins of this page only.
+
+    It runs in a fork of this process, which has imported most modules already.
+    """
+    with tempfile.TemporaryDirectory() as folder, tempfile.TemporaryFile() as output:
+        child = os.fork()
+        if child == 0:
+            _run_command(arguments, folder, output.fileno())
+        _, status = os.waitpid(child, 0)
+        if status:
+            raise RuntimeError(f"the command {arguments} failed")
+        output.seek(0)
+        text = [line.rstrip() for line in output.read().decode().rstrip().splitlines()]
     return ["```console", f"$ actionhero {' '.join(arguments)}", *text, "```"]
+
+
+def _run_command(arguments: tuple[str, ...], folder: str, output: int) -> NoReturn:
+    """Run a command in this process, and end it."""
+    os.chdir(folder)
+    path = os.environ.get("PATH", "")
+    os.environ.clear()
+    os.environ |= {"PATH": path, "COLUMNS": "80", "ACTIONHERO_PLUGINS__ENABLED": ",".join(PLUGINS)}
+    os.dup2(output, sys.stdout.fileno())
+    sys.argv = ["actionhero", *arguments]
+    code: object = 70
+    try:
+        run_command()
+    except SystemExit as end:
+        code = end.code
+    finally:
+        sys.stdout.flush()
+        os._exit(code if isinstance(code, int) else int(code is not None))
 
 
 if __name__ == "__main__":
