@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
+import json
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from plugins.console.tests.conftest import OPERATORS, console_site
 
-from actionhero import Action, Call, Session, hookimpl
-from actionhero_channels import Channel, Channels, Subscription
+from actionhero import Action, Call, ServiceUnavailable, Session, hookimpl
+from actionhero_channels import Channel, Channels, Subscription, live_messages
 from actionhero_channels import plugin as channels_plugin
 from actionhero_channels.testing import RecordingSubscriber
 from actionhero_sessions import plugin as sessions_plugin
@@ -122,3 +124,79 @@ async def test_a_broadcast_is_for_admins(site: Site) -> None:
     refused = await site.change("channels/broadcast", json={"channel": "room:7", "message": 1})
 
     assert refused.status_code == 403
+
+
+async def test_live_messages_are_for_admins(site: Site) -> None:
+    """From the first read until a while after the last one, without being a subscriber."""
+    channels = site.app.app.get(Channels)
+    await site.sign_in("bob")
+    refused = await site.read("channels.messages", '{"channel": "room:7"}')
+    assert channels.live_messages.channels == []
+    site.client.cookies.clear()
+    await site.sign_in("ada")
+    first = await site.read("channels.messages", '{"channel": "room:7"}')
+    for number in range(3):
+        await channels.broadcast("room:7", {"text": SCRIPT, "number": number}, sender="user:1")
+    await channels.broadcast("room:8", "another room")
+    subscriber = RecordingSubscriber()
+    await channels.subscribe(subscriber, "room:7", session=Session())
+    await channels.broadcast("room:7", "x" * 5000)
+    await subscriber.wait_for(deliveries=1)
+    second = await site.read("channels.messages", '{"channel": "room:7"}')
+    after = {"channel": "room:7", "after": {second["view"]: 3}}
+    third = await site.read("channels.messages", json.dumps(after))
+    unknown = await site.read("channels.messages", '{"channel": "nowhere"}')
+    listed = await site.read("channels.list")
+
+    assert refused["message"] == "It needs the role admin; you are operator"
+    assert (first["messages"], first["last"]) == ([], 0)
+    assert [(each["sender"], each["text"]) for each in second["messages"][:3]] == [
+        ("user:1", f'{{"text":"{SCRIPT}","number":{number}}}') for number in range(3)
+    ]
+    assert (second["last"], second["left_out"], second["gaps"]) == (4, 0, 0)
+    assert [each["text"] for each in third["messages"]] == ['"' + "x" * 1999 + "…"]
+    assert "There is no channel 'nowhere'" in unknown["message"]
+    [room] = listed["channels"]
+    assert room["open"] == [{"name": "room:7", "subscribers": 1}]
+
+
+async def test_a_channel_is_received_while_it_is_viewed(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its end is that of the last viewer, and of the process; there is a maximum of channels."""
+    monkeypatch.setattr(live_messages, "MAX_VIEWS", 1)
+    channels = site.app.app.get(Channels)
+    view = await channels.live_messages.read("room:7", {})
+    with pytest.raises(ServiceUnavailable, match="Operators view 1 channels"):
+        await channels.live_messages.read("room:8", {})
+    monkeypatch.setattr(live_messages, "IDLE_SECONDS", 0.01)
+    again = await channels.live_messages.read("room:7", {})
+    [task] = [each.task for each in channels.live_messages._views.values()]
+    await asyncio.wait_for(task, 5)
+    other = await channels.live_messages.read("room:8", {})
+
+    assert again["view"] == view["view"] != other["view"]
+    assert channels.live_messages.channels == ["room:8"]
+    assert channels.subscriber_counts == {"room:8": 0}
+
+
+async def test_many_messages_are_counted_only(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The latest are returned, and all bytes of the stored ones are limited."""
+    monkeypatch.setattr(live_messages, "MAX_BYTES", 1000)
+    channels = site.app.app.get(Channels)
+    subscriber = RecordingSubscriber()
+    await channels.subscribe(subscriber, "room:7", session=Session())
+    await channels.broadcast("room:7", 0)
+    await channels.live_messages.read("room:7", {})
+    for number in range(30):
+        await channels.broadcast("room:7", number)
+    await subscriber.wait_for(deliveries=31)
+    shown = await channels.live_messages.read("room:7", {})
+    rest = await channels.live_messages.read("room:7", {shown["view"]: 1})
+
+    texts = [each["text"] for each in shown["messages"]]
+    assert 5 < len(texts) < 20
+    assert texts[-1] == "29"
+    assert rest["left_out"] == 30 - 1 - len(texts)

@@ -461,9 +461,13 @@ def command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Re
 
 
 def test_the_command_lists_and_closes_connections(
-    pair: Pair, redis: ThrowAwayRedis, command: Callable[..., Result]
+    pair: Pair,
+    redis: ThrowAwayRedis,
+    command: Callable[..., Result],
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
-    """Of all processes, or of a user."""
+    """Of all processes, or of a user; both are recorded in the audit log."""
+    caplog.set_level("INFO", "actionhero.audit")
     clients = [server.connect() for server in pair]
     ids = [id_of(client) for client in clients]
     sign_in(clients[1], "liz")
@@ -483,6 +487,14 @@ def test_the_command_lists_and_closes_connections(
     assert (frame.code, frame.reason) == (4001, "No")
     assert (unknown.stdout, unknown.exit_code) == ("1\n", 1)
     assert "unknown connection 'unknown'; its client may be disconnected" in unknown.stderr
+    lines = [json.loads(r.getMessage()) for r in caplog.records if r.name == "actionhero.audit"]
+    for line in lines:
+        assert (line["event"], line["outcome"]) == ("websocket.close", "success")
+        assert line["details"].pop("account")
+    assert [line["details"] for line in lines] == [
+        {"user": "liz", "count": 1},
+        {"connections": ["unknown", ids[0]], "count": 1},
+    ]
     for server in pair:
         server.close_clients()
 

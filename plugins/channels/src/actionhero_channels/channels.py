@@ -11,6 +11,7 @@ from actionhero_channels.broadcast_observer import BroadcastObserver, BroadcastO
 from actionhero_channels.broadcasts import Broadcasts
 from actionhero_channels.delivery import encode_body
 from actionhero_channels.errors import translate_redis_errors
+from actionhero_channels.live_messages import LiveMessages
 from actionhero_channels.presence import Presence
 from actionhero_channels.registry import CHANNEL_NAME
 from actionhero_channels.subscriptions import Subscriptions
@@ -69,6 +70,8 @@ class Channels:
         self._subscriptions = Subscriptions(
             app, registry, clients, self._broadcasts, self._presence, settings
         )
+        #: The messages of channels, for operators.
+        self.live_messages = LiveMessages(registry, self._subscriptions.local_channels)
         #: The numbers of broadcasts and of gaps of this process, by the declared channel.
         self.sent, self.gaps = self._broadcasts.sent, self._broadcasts.gaps
         #: Called with the channel, the message and the sender of each broadcast that this process
@@ -152,8 +155,11 @@ class Channels:
         """Return the state of the channels in this process, by the name of their class."""
         subscribers = self.subscribers
         open_channels: dict[str, dict[str, int]] = {name: {} for name in self.declared_names}
-        for name, local in self._subscriptions.local_channels.by_name.items():
-            open_channels[local.declared_name][name] = len(local.recipients)
+        for name, count in self.subscriber_counts.items():
+            local = self._subscriptions.local_channels.by_name[name]
+            # Without subscribers it may be one that an operator views.
+            if count:
+                open_channels[local.declared_name][name] = count
         return [
             ChannelSnapshot(name, subscribers[name], self.sent[name], self.gaps[name], channels)
             for name, channels in open_channels.items()
@@ -223,6 +229,7 @@ class Channels:
 
     async def close(self) -> None:
         """End all subscriptions, and the connection to Redis."""
+        await self.live_messages.close()
         await self._subscriptions.close()
 
     @property

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from actionhero import Field, Inputs, InvalidInput
 from actionhero_channels.channels import Channels
-from actionhero_console import Change, Panel, PanelContext
+from actionhero_console import Change, Panel, PanelContext, Read
 
 if TYPE_CHECKING:
     from actionhero import Application
@@ -24,6 +24,13 @@ class MembersInputs(Inputs):
     """A channel, without placeholders."""
 
     channel: str = Field(max_length=300)
+
+
+class MessagesInputs(MembersInputs):
+    """The messages of a channel since earlier reads."""
+
+    #: By the view that a process has of the channel, the number of the last message.
+    after: dict[str, int] = Field(default_factory=dict, max_length=100)
 
 
 class BroadcastInputs(MembersInputs):
@@ -45,7 +52,11 @@ def channels_panel(app: Application) -> Panel:
         "channels",
         "Channels",
         order=35,
-        reads={"list": list_channels, "members": list_members},
+        reads={
+            "list": list_channels,
+            "members": list_members,
+            "messages": Read(read_messages, role="admin"),
+        },
         changes={
             "broadcast": Change(
                 broadcast, role="admin", target="channel {channel}",
@@ -99,6 +110,11 @@ async def list_members(inputs: MembersInputs, context: PanelContext) -> dict[str
         "count": len(members),
         "members": members[:MAX_MEMBERS],
     }
+
+
+async def read_messages(inputs: MessagesInputs, context: PanelContext) -> dict[str, Any]:
+    """Return the live messages of a channel."""
+    return await context.app.get(Channels).live_messages.read(inputs.channel, inputs.after)
 
 
 async def broadcast(inputs: BroadcastInputs, context: PanelContext) -> dict[str, str]:

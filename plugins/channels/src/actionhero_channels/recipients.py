@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from actionhero_channels.channel import Subscription
     from actionhero_channels.delivery import Delivery
-    from actionhero_channels.subscriber import Subscriber
+    from actionhero_channels.subscriber import Receiver, Subscriber
 
 logger = logging.getLogger("actionhero.channels")
 
@@ -33,13 +33,15 @@ class Recipients:
     def __init__(self, channel: Channel, name: str) -> None:
         self._channel = channel
         self._name = name
-        self._recipients: dict[Subscriber, _Recipient] = {}
+        self._recipients: dict[Receiver, _Recipient] = {}
+        #: How many of them are no subscribers.
+        self._receivers = 0
         self._is_filtered = type(channel).visible is not Channel.visible
         #: The last broadcast for which the filter failed, which is logged once.
         self._failed: Delivery | None = None
 
     def __len__(self) -> int:
-        return len(self._recipients)
+        return len(self._recipients) - self._receivers
 
     def add(self, subscription: Subscription) -> None:
         """Add a subscriber; one that is present continues with its new subscription."""
@@ -53,6 +55,19 @@ class Recipients:
     def remove(self, subscriber: Subscriber) -> None:
         """Remove a subscriber, also from the deliveries that are running."""
         self._recipients.pop(subscriber).deliver = None
+
+    def add_receiver(self, receiver: Receiver) -> None:
+        """Add a receiver that is no subscriber: it is not counted, and nothing is hidden from it.
+
+        The channel remains open for it only while it is among those with `pending_subscribers`.
+        """
+        self._recipients[receiver] = _Recipient(receiver.deliver)
+        self._receivers += 1
+
+    def remove_receiver(self, receiver: Receiver) -> None:
+        """Remove a receiver that is no subscriber."""
+        self._recipients.pop(receiver).deliver = None
+        self._receivers -= 1
 
     async def deliver(self, delivery: Delivery) -> None:
         """Deliver a broadcast to the present recipients; other tasks run in the meantime."""

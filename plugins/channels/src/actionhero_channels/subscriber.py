@@ -11,18 +11,22 @@ if TYPE_CHECKING:
     from actionhero_channels.delivery import Delivery
 
 
-class Subscriber(Protocol):
-    """A connection that can subscribe to channels. Its methods must neither block nor raise."""
-
-    @property
-    def connection(self) -> Connection:
-        """The connection."""
+class Receiver(Protocol):
+    """A receiver of the broadcasts of a channel. Its methods must neither block nor raise."""
 
     def deliver(self, delivery: Delivery, /) -> None:
         """Receive a broadcast. A slow connection must buffer or drop it without blocking others."""
 
     def gap(self, channel: str, /) -> None:
         """Receive the notice that messages of a channel may have been lost."""
+
+
+class Subscriber(Receiver, Protocol):
+    """A connection that can subscribe to channels."""
+
+    @property
+    def connection(self) -> Connection:
+        """The connection."""
 
 
 class SubscribeResult(NamedTuple):

@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, TypeVar
 
 import click
 
-from actionhero import ConfigurationError, PluginError, RunMode
+from actionhero import ConfigurationError, RunMode
 from actionhero.cli import audited, configure_logs, format_option, write_rows
 from actionhero.settings import AppSettings
 from actionhero_db.configuration import database_url
 from actionhero_db.database import Database
 from actionhero_db.migrations.decisions import Decisions
-from actionhero_db.migrations.engine import unknown_migrations
 from actionhero_db.migrations.factory import create_engine
+from actionhero_db.migrations.status import read_status
 from actionhero_db.models import models_of
 from actionhero_db.settings import DbSettings
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from actionhero import Application
     from actionhero.cli import CommandContext
-    from actionhero_db.migrations.engine import Engine, MigrationState
+    from actionhero_db.migrations.engine import Engine
 
 Result = TypeVar("Result")
 
@@ -55,37 +55,18 @@ def status(context: CommandContext, format_: str) -> None:
     database has migrations that this release does not know; 78 if a file cannot be loaded.
     """
     app = _load(context)
-
-    problems: list[PluginError] = []
-
-    async def read(engine: Engine) -> tuple[list[MigrationState], list[str], list[str]]:
-        try:
-            states = await engine.states()
-        except PluginError as error:
-            # Of one file, so the others are listed.
-            problems.append(error)
-            return await engine.files(), [], []
-        faults = [item for item in await engine.pending() if item.startswith("tables of")]
-        faults += [
-            f"the models of {label!r} have changed since their newest migration; run: "
-            f"actionhero db make --label {label} NAME"
-            for label in await engine.changed_labels()
-        ]
-        faults += unknown_migrations(states)
-        return states, faults, await engine.destructive()
-
-    states, faults, destructive = _with_engine(app, read)
+    result = _with_engine(app, read_status)
     rows = [
         {"label": item.label, "name": item.name, "applied": item.applied, "file": item.known}
-        for item in states
+        for item in result.states
     ]
     columns = {"label": "Label", "name": "Migration", "applied": "Applied", "file": "File"}
     write_rows(rows, columns, format_)
-    for line in [*faults, *destructive]:
+    for line in [*result.faults, *result.destructive]:
         click.echo(line, err=True)
-    if problems:
-        raise problems[0]
-    if faults or not all(item.applied for item in states):
+    if result.error is not None:
+        raise result.error
+    if not result.is_current:
         sys.exit(1)
 
 

@@ -26,6 +26,15 @@ def database_url(app: Application) -> DatabaseUrl:
     return DatabaseUrl.of_file(app.get(AppSettings).data_dir / FILE_NAME)
 
 
+def has_models(app: Application) -> bool:
+    """Return whether any plugin has models; not if these are invalid."""
+    try:
+        return bool(models_of(app))
+    except PluginError:
+        # One of the problems of the application.
+        return False
+
+
 def configuration_errors(app: Application) -> list[str]:
     """Return the reasons why the application cannot use the configured database."""
     if app.has_invalid_settings:

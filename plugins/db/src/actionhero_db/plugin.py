@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     import click
 
     from actionhero import Application, Initializer, Instrument, Middleware, Settings
+    from actionhero_console import Panel
 
 
 @hookimpl
@@ -74,3 +75,14 @@ def actionhero_instruments(app: Application) -> list[Instrument]:
     from actionhero_db.instruments import instruments
 
     return instruments(app)
+
+
+@hookimpl(optionalhook=True)
+def actionhero_console_panels(app: Application) -> list[Panel]:
+    from actionhero_db.configuration import has_models
+
+    if not has_models(app):
+        return []
+    from actionhero_db.console_panel import database_panel
+
+    return [database_panel(app)]

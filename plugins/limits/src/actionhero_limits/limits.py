@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from actionhero import Instrument, RateLimited, SessionStore
 from actionhero_limits import gcra, sliding_window
+from actionhero_limits.check_counts import CheckCounts
 from actionhero_limits.headers import ceil_seconds
 from actionhero_limits.identity import address_filter, value_identity
 from actionhero_limits.outage import Outage, is_transient
@@ -63,11 +64,12 @@ class Limits:
         #: Whether the algorithm knows the burst of a limit.
         self.has_bursts = not uses_sliding_window(settings, legacy=legacy)
         algorithm = gcra if self.has_bursts else sliding_window
-        self._store: Store = (
+        #: Where calls are counted.
+        self.store: Store = (
             RedisStore(clients, algorithm) if settings.store == "redis" else LocalStore(algorithm)
         )
-        # The sliding window counts refused calls as well.
-        self._refusals = Refusals() if self.has_bursts else None
+        #: The refused callers of this process. The sliding window counts refused calls as well.
+        self.refusals = Refusals() if self.has_bursts else None
         #: Counts checks, while metrics are recorded.
         self.checks = Instrument(
             "actionhero.limit.checks",
@@ -75,6 +77,8 @@ class Limits:
             description="Checks of limits.",
             labels=("limit", "result"),
         )
+        #: The results of checks in this process, while metrics are recorded.
+        self.counts = CheckCounts()
         self._outage = Outage(refuses=settings.on_failure == "refuse")
         self._transports = frozenset((*settings.transports, _TEST))
         self._is_exempt = address_filter(settings.exempt) if settings.exempt else None
@@ -138,7 +142,7 @@ class Limits:
         if connection is not None and connection.transport != _HTTP:
             headers = None
         # Not in a coroutine: this is the fast path of callers that do not stop.
-        if self._refusals is not None and (refused := self._refusals.find(takes)) is not None:
+        if self.refusals is not None and (refused := self.refusals.find(takes)) is not None:
             take, state, now_us = refused
             self._record(takes, REFUSED)
             if connection is not None and headers is not None:
@@ -157,7 +161,7 @@ class Limits:
             self._record(takes, UNAVAILABLE)
             return
         try:
-            states, now_us = await self._store.take(takes)
+            states, now_us = await self.store.take(takes)
         except Exception as error:
             if not is_transient(error):
                 raise
@@ -170,7 +174,7 @@ class Limits:
             headers.add(connection, takes, states, now_us)
         wait_us = states[0].wait_us if len(states) == 1 else max(state.wait_us for state in states)
         self._record(takes, REFUSED if wait_us else ALLOWED)
-        refusals = self._refusals
+        refusals = self.refusals
         if not wait_us:
             if refusals is not None:
                 refusals.discard(takes)
@@ -186,6 +190,7 @@ class Limits:
         if record is not None:
             for take in takes:
                 record(1, take.quota.name, result)
+                self.counts.add(take.quota.name, result)
 
     def _error(self, wait_us: int) -> RateLimited:
         seconds = ceil_seconds(wait_us) or 1

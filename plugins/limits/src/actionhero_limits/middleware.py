@@ -50,7 +50,7 @@ class LimitMiddleware(Middleware):
     ) -> None:
         self._limits = limits
         self._by_action = by_action
-        self._default = _default_limits(settings)
+        self._default = default_limits(settings)
 
     def for_action(self, action: RegisteredAction) -> Middleware | None:
         """Return the middleware of an action; `None` if its calls are not limited."""
@@ -148,7 +148,7 @@ class AdmissionLimits(ActionLimits):
         ]
 
 
-def _default_limits(settings: LimitsSettings) -> tuple[PlannedLimit, ...]:
+def default_limits(settings: LimitsSettings) -> tuple[PlannedLimit, ...]:
     """Return the limits of actions without their own."""
     by = ANONYMOUS if settings.default_signed_in else "caller"
     rates = (

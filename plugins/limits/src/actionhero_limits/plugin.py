@@ -9,6 +9,7 @@ from actionhero import hookimpl
 if TYPE_CHECKING:
     from actionhero import Application, Initializer, Instrument, Middleware, Settings
     from actionhero.transport import Diagnosis
+    from actionhero_console import Panel
 
 
 @hookimpl
@@ -66,3 +67,10 @@ def actionhero_instruments(app: Application) -> list[Instrument]:
     from actionhero_limits.limits import limits_for
 
     return [limits_for(app).checks]
+
+
+@hookimpl(optionalhook=True)
+def actionhero_console_panels(app: Application) -> list[Panel]:
+    from actionhero_limits.console_panel import limits_panel
+
+    return [limits_panel(app)]

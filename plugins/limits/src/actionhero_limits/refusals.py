@@ -7,6 +7,8 @@ import time
 from collections import OrderedDict
 from typing import TYPE_CHECKING, Final, NamedTuple
 
+from actionhero_limits.store import digest_of
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
@@ -27,6 +29,17 @@ class _Refusal(NamedTuple):
     since: float
     #: The time from which the store is asked again.
     until: float
+
+
+class RefusedKey(NamedTuple):
+    """A caller that is refused, without its identity."""
+
+    #: The name of the limit.
+    limit: str
+    #: The digest of the identity, as in the store.
+    digest: str
+    #: When a call will be possible, in microseconds since 1970.
+    until_us: int
 
 
 class Refusals:
@@ -78,6 +91,29 @@ class Refusals:
         if self._items:
             for quota, identity, _ in takes:
                 self._items.pop((quota.name, identity), None)
+
+    def keys(self, limit: int) -> tuple[list[RefusedKey], int]:
+        """Return the callers that are refused, the latest first, and their number.
+
+        Args:
+            limit: The maximum number of callers in the list.
+        """
+        now = self._clock()
+        refused = [
+            (*key, item.now_us + item.state.wait_us)
+            for key, item in reversed(self._items.items())
+            if now < item.since + item.state.wait_us / 1e6
+        ]
+        keys = [RefusedKey(name, digest_of(id), until) for name, id, until in refused[:limit]]
+        return keys, len(refused)
+
+    def forget(self, limit: str, digest: str) -> bool:
+        """Forget a caller, by the digest of its identity; return whether it was refused."""
+        for name, identity in self._items:
+            if name == limit and digest_of(identity) == digest:
+                del self._items[name, identity]
+                return True
+        return False
 
     def add(self, take: Take, state: State, now_us: int) -> None:
         """Remember that the store has refused a call.

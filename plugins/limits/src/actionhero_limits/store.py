@@ -23,6 +23,12 @@ CACHE_SIZE: Final = 10_000
 _DIGEST_BYTES: Final = 16
 
 
+def digest_of(identity: str) -> str:
+    """Return the digest of an identity: short, and without addresses and names of users."""
+    content = identity.encode(errors="surrogatepass")
+    return blake2b(content, digest_size=_DIGEST_BYTES).hexdigest()
+
+
 class Algorithm(Protocol):
     """The module of an algorithm."""
 
@@ -48,6 +54,9 @@ class Store(Protocol):
         Returns:
             The states, and the time of the store, in microseconds since 1970.
         """
+
+    async def reset(self, quota: Quota, digest: str) -> bool:
+        """Delete the count of an identity, by its digest, and return whether there was one."""
 
 
 class RedisStore:
@@ -85,16 +94,22 @@ class RedisStore:
         states = [State._make(reply[index : index + 3]) for index in range(1, len(reply), 3)]
         return states, reply[0] + self._epoch_us
 
+    async def reset(self, quota: Quota, digest: str) -> bool:
+        """Delete the key of an identity."""
+        clients = self._clients or self._connect()
+        return bool(await clients.execute("DEL", self._key_of(quota, digest)))
+
     def _connect(self) -> RedisClients:
         self._clients = self._find_clients()
         return self._clients
 
     def _encoded_key(self, quota: Quota, identity: str) -> bytes:
+        return self._key_of(quota, digest_of(identity))
+
+    def _key_of(self, quota: Quota, digest: str) -> bytes:
         tag = f"{{{quota.group}}}" if quota.group else ""
-        # Short, and without addresses and names of users.
-        digest = blake2b(identity.encode(errors="surrogatepass"), digest_size=_DIGEST_BYTES)
         clients = self._clients or self._connect()
-        return clients.key("limits", f"{tag}{quota.name}", digest.hexdigest()).encode()
+        return clients.key("limits", f"{tag}{quota.name}", digest).encode()
 
     def _encoded_arguments(self, quota: Quota, cost: float) -> list[bytes]:
         return [str(argument).encode() for argument in self._script_arguments(quota, cost)]
@@ -132,3 +147,11 @@ class LocalStore:
         while len(self._stored) > LOCAL_CAPACITY:
             self._stored.popitem(last=False)
         return states, int(now_us) + self._epoch_us
+
+    async def reset(self, quota: Quota, digest: str) -> bool:
+        """Delete the count of an identity in this process."""
+        for name, identity in self._stored:
+            if name == quota.name and digest_of(identity) == digest:
+                del self._stored[name, identity]
+                return True
+        return False

@@ -11,6 +11,7 @@ from actionhero import RunMode, ServiceUnavailable, UnavailableError
 from actionhero.cli import (
     EXIT_FAILED,
     UserType,
+    audited,
     configure_logs,
     format_option,
     write_rows,
@@ -23,6 +24,7 @@ from actionhero_websocket.settings import WebSocketSettings
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
+    from actionhero import Application
     from actionhero.cli import CommandContext
 
 Result = TypeVar("Result")
@@ -49,7 +51,7 @@ def connections(
     """List the live connections of all processes, the oldest first; or close them."""
     if context.invoked_subcommand is not None:
         return
-    page = _run(context.obj, lambda all_: all_.list(user, limit=limit, after=after))
+    page = _run(_load(context.obj), lambda all_: all_.list(user, limit=limit, after=after))
     rows = [
         {name: getattr(info, name) for name in _COLUMNS} | {"since": info.since.isoformat()}
         for info in page
@@ -84,7 +86,11 @@ def close(context: CommandContext, ids: tuple[str, ...], user: Any, code: int, r
         unknown = [id for id in ids if not await all_.close(id, code, reason)]
         return len(ids) - len(unknown), unknown
 
-    count, unknown = _run(context, apply)
+    app = _load(context)
+    details = {"connections": list(ids)} if ids else {"user": user}
+    with audited(app, context, "websocket.close", details) as facts:
+        count, unknown = _run(app, apply)
+        facts["count"] = count
     click.echo(str(count))
     for id in unknown:
         click.echo(f"unknown connection {id!r}; its client may be disconnected", err=True)
@@ -92,15 +98,19 @@ def close(context: CommandContext, ids: tuple[str, ...], user: Any, code: int, r
         sys.exit(EXIT_FAILED)
 
 
-def _run(context: CommandContext, function: Callable[[Connections], Awaitable[Result]]) -> Result:
+def _load(context: CommandContext) -> Application:
+    app = context.load(RunMode.CLI)
+    configure_logs(app, level="warn")
+    app.raise_for_problems()
+    return app
+
+
+def _run(app: Application, function: Callable[[Connections], Awaitable[Result]]) -> Result:
     """Call `function` with the connections, without starting the application.
 
     Raises:
         UnavailableError: Redis is unreachable, or the connections are in the memory of a server.
     """
-    app = context.load(RunMode.CLI)
-    configure_logs(app, level="warn")
-    app.raise_for_problems()
     from actionhero_redis import (  # noqa: PLC0415 - imports redis-py
         clients_for,
         is_transient,

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from aiohttp import web
 
     from actionhero import Application, Initializer, Instrument, Link, Server, Settings
+    from actionhero_console import Panel
     from actionhero_web import StaticFiles, Upgrade
 
 
@@ -112,3 +113,10 @@ def actionhero_instruments(app: Application) -> list[Instrument]:
     from actionhero_websocket.instruments import instruments
 
     return instruments(app)
+
+
+@hookimpl(optionalhook=True)
+def actionhero_console_panels(app: Application) -> list[Panel]:
+    from actionhero_websocket.console_panel import connections_panel
+
+    return [connections_panel(app)]

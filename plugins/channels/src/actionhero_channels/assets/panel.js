@@ -2,7 +2,9 @@
 
 import { create, reconcile, setText, setVisible } from "../../kit/elements.js";
 import { Table } from "../../kit/table.js";
-import { formatAgo, formatCount, formatNumber } from "../../kit/words.js";
+import { formatAgo, formatClock, formatCount, formatNumber } from "../../kit/words.js";
+
+const MAX_LINES = 200;
 
 const OPEN_COLUMNS = (page) => [
   {
@@ -15,7 +17,7 @@ const OPEN_COLUMNS = (page) => [
 
 export default class {
   constructor(page) {
-    this.page = page;
+    Object.assign(this, { page, after: {}, seen: new Set(), leftOut: 0, channel: page.params.get("channel") });
     this.note = create("p", { class: "muted", role: "status" });
     this.table = new Table(
       "Channels",
@@ -37,13 +39,26 @@ export default class {
     this.members = create("ul", { class: "plain" });
     this.membersTitle = create("h2");
     this.membersCard = create("section", { class: "card stack" }, this.membersTitle, this.members);
+    this.messages = create("ol", { class: "lines", tabindex: "0", "aria-label": "Messages, the newest first" });
+    this.noMessages = create("p", { class: "empty" }, "No messages since this page was opened.");
+    this.messagesNote = create("p", { class: "note", role: "status" });
+    this.messagesCard = create(
+      "section",
+      { class: "card stack", hidden: true },
+      create("h2", {}, `Live messages of ${this.channel}`),
+      this.messages,
+      this.noMessages,
+      this.messagesNote,
+    );
+    const connections = page.hrefOf("connections");
     this.element = create(
       "div",
       { class: "stack" },
-      this.note,
+      create("div", { class: "bar" }, this.note, connections && create("a", { href: connections }, "Connections")),
       create("section", { class: "card" }, this.table.element),
       create("section", { class: "card" }, create("h2", {}, "Open channels"), this.open.element),
       this.membersCard,
+      this.messagesCard,
       page.can("broadcast") ? this.#createForm() : null,
     );
   }
@@ -84,11 +99,15 @@ export default class {
   }
 
   reads() {
-    const channel = this.page.params.get("channel");
-    return channel ? { list: {}, members: { channel } } : { list: {} };
+    const { channel } = this;
+    if (!channel) return { list: {} };
+    const reads = { list: {}, members: { channel } };
+    if (this.page.operator.role === "admin") reads.messages = { channel, after: this.after };
+    return reads;
   }
 
-  draw({ list, members }) {
+  draw({ list, members, messages }) {
+    if (messages) this.#drawMessages(messages);
     if (list) {
       const parts = [formatCount(list.processes, "process", "processes")];
       if (list.missing.length) parts.push(`no answer from ${list.missing.join(", ")}`);
@@ -110,4 +129,34 @@ export default class {
       () => {},
     );
   }
+
+  #drawMessages({ view, last, left_out: leftOut, messages, gaps }) {
+    // Each process that answers has its own view, so a message may come twice.
+    this.after[view] = last;
+    this.leftOut += leftOut;
+    for (const message of messages.filter(({ id }) => !this.seen.has(id))) {
+      this.seen.add(message.id);
+      this.messages.prepend(createMessage(message));
+    }
+    while (this.messages.childElementCount > MAX_LINES) this.messages.lastElementChild.remove();
+    for (const id of [...this.seen].slice(0, -5 * MAX_LINES)) this.seen.delete(id);
+    setVisible(this.messagesCard, true);
+    setVisible(this.messages, this.messages.childElementCount > 0);
+    setVisible(this.noMessages, this.messages.childElementCount === 0);
+    const parts = [
+      this.leftOut && `${formatCount(this.leftOut, "message", "messages")} left out`,
+      gaps && formatCount(gaps, "gap", "gaps"),
+    ];
+    setText(this.messagesNote, parts.filter(Boolean).join(" · "));
+  }
+}
+
+function createMessage({ at_ms: at, sender, text }) {
+  return create(
+    "li",
+    { class: "entry" },
+    create("time", {}, formatClock(at)),
+    create("b", {}, sender),
+    create("span", { class: "message code" }, text),
+  );
 }

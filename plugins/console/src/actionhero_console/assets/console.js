@@ -67,6 +67,11 @@ class Page {
     return hrefOf(this.panel.name, path, params);
   }
 
+  /** Returns the address of another panel; `null` if the operator has no such panel. */
+  hrefOf(name, path = [], params = {}) {
+    return info.panels.some((panel) => panel.name === name) ? hrefOf(name, path, params) : null;
+  }
+
   /** Goes to a part of this panel; `replace`: without an entry in the history. */
   navigate(path = [], params = {}, { replace = false } = {}) {
     const href = this.href(path, params);

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from hashlib import sha256
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from weakref import WeakKeyDictionary
 
 from actionhero import Outbox, OutboxMessage
@@ -22,6 +22,15 @@ if TYPE_CHECKING:
 
 #: The maximum number of rows of one INSERT; SQLite allows 999 parameters in old versions.
 MAX_ROWS: Final = 200
+
+
+class WaitingMessages(NamedTuple):
+    """The messages of a topic that have not been sent."""
+
+    topic: str
+    count: int
+    #: The age of the oldest.
+    age_ms: int
 
 
 class DatabaseOutbox(Outbox):
@@ -117,6 +126,20 @@ class DatabaseOutbox(Outbox):
         client = await self._database.connection()
         values: list[Any] = [list(ids)] if self._dialect is Dialect.POSTGRES else list(ids)
         await client.execute_query(delete(self._dialect, len(ids)), values)
+
+    async def waiting(self, limit: int) -> list[WaitingMessages]:
+        """Return the numbers of messages that have not been sent, by topic.
+
+        Args:
+            limit: How many messages are counted, the oldest first.
+        """
+        client = await self._database.connection()
+        rows: Any
+        _, rows = await client.execute_query(statements(self._dialect).waiting, [limit])
+        return [
+            WaitingMessages(row["topic"], int(row["number"]), max(0, int(row["age_ms"])))
+            for row in rows
+        ]
 
     async def flush(self) -> None:
         """Delete the rows of the messages that were sent on this event loop."""

@@ -34,6 +34,8 @@ class Statements:
     by_key: str
     #: Deletes a message by topic and id.
     remove: str
+    #: The number of messages and the age of the oldest, by topic, of the oldest messages: limit.
+    waiting: str
 
 
 @functools.cache
@@ -51,6 +53,9 @@ def statements(dialect: Dialect) -> Statements:
         by_id=f"SELECT {columns} {of_topic} AND id = {second}",
         by_key=f"SELECT {columns} {of_topic} AND key_digest = {second} ORDER BY id LIMIT 1",
         remove=f"DELETE {of_topic} AND id = {second}",
+        waiting="SELECT topic, COUNT(*) AS number, MAX(age_ms) AS age_ms "
+        f"FROM (SELECT topic, {now} - created_ms AS age_ms FROM {table} "  # noqa: S608 - constants
+        f"ORDER BY id LIMIT {first}) AS oldest GROUP BY topic ORDER BY topic",
     )
 
 

@@ -12,6 +12,11 @@ export function formatRate(value) {
 
 export const formatTime = (ms) => (ms === null ? "—" : timeFormat.format(new Date(ms)));
 
+const clockFormat = new Intl.DateTimeFormat("en", { timeStyle: "medium", hourCycle: "h23" });
+
+/** Formats the time of a moment of today. */
+export const formatClock = (ms) => clockFormat.format(new Date(ms));
+
 export function formatDuration(ms) {
   const seconds = Math.max(0, Math.round(ms / 1000));
   if (seconds < 60) return `${seconds} s`;
