@@ -180,9 +180,7 @@ async def test_a_channel_is_received_while_it_is_viewed(
     assert channels.subscriber_counts == {"room:8": 0}
 
 
-async def test_many_messages_are_counted_only(
-    site: Site, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_many_messages_are_counted_only(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
     """The latest are returned, and all bytes of the stored ones are limited."""
     monkeypatch.setattr(live_messages, "MAX_BYTES", 1000)
     channels = site.app.app.get(Channels)

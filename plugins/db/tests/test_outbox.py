@@ -445,3 +445,22 @@ async def test_rows_that_cannot_be_deleted_are_left_to_the_sweep(
     await cleaner.flush()
 
     assert "are deleted later: gone" in caplog.text
+
+
+async def test_waiting_messages_are_counted_by_topic(app: RunningApp, outbox: Outbox) -> None:
+    """With the age of the oldest; up to a number of messages."""
+    assert isinstance(outbox, DatabaseOutbox)
+    none = await outbox.waiting(10)
+    async with app.get(Database).transaction():
+        await outbox.add("a", [letter(b"1"), letter(b"2")])
+        await outbox.add("b", [letter(b"3")])
+    client = await app.get(Database).connection()
+    await client.execute_query("UPDATE actionhero_outbox SET created_ms = created_ms - 60000")
+
+    waiting = await outbox.waiting(10)
+    limited = await outbox.waiting(2)
+
+    assert none == []
+    assert [(each.topic, each.count) for each in waiting] == [("a", 2), ("b", 1)]
+    assert all(60_000 <= each.age_ms < 120_000 for each in waiting)
+    assert sum(each.count for each in limited) == 2

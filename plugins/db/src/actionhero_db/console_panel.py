@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -126,7 +127,7 @@ async def read_outbox(context: PanelContext) -> dict[str, Any]:
 
     topics = await DatabaseOutbox(database).waiting(MAX_MESSAGES + 1)
     return {
-        "topics": [topic._asdict() for topic in topics],
+        "topics": [asdict(topic) for topic in topics],
         "is_complete": sum(topic.count for topic in topics) <= MAX_MESSAGES,
     }
 

@@ -18,7 +18,7 @@ export default class {
           title: "Used",
           number: true,
           text: (row) => (row.used === undefined ? row.error || "no answer" : formatNumber(row.used)),
-          style: (row) => (row.used === undefined || row.used >= row.maximum ? "wait" : ""),
+          style: (row) => (row.used === undefined || (row.maximum > 1 && row.used >= row.maximum) ? "wait" : ""),
         },
         { title: "Idle", number: true, text: (row) => (row.idle === undefined ? "–" : formatNumber(row.idle)) },
         { title: "Maximum", number: true, text: (row) => formatNumber(row.maximum) },

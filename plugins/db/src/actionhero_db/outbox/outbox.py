@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import dataclass
 from hashlib import sha256
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final
 from weakref import WeakKeyDictionary
 
 from actionhero import Outbox, OutboxMessage
@@ -24,7 +25,8 @@ if TYPE_CHECKING:
 MAX_ROWS: Final = 200
 
 
-class WaitingMessages(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class WaitingMessages:
     """The messages of a topic that have not been sent."""
 
     topic: str

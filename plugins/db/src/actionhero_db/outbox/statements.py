@@ -53,9 +53,9 @@ def statements(dialect: Dialect) -> Statements:
         by_id=f"SELECT {columns} {of_topic} AND id = {second}",
         by_key=f"SELECT {columns} {of_topic} AND key_digest = {second} ORDER BY id LIMIT 1",
         remove=f"DELETE {of_topic} AND id = {second}",
-        waiting="SELECT topic, COUNT(*) AS number, MAX(age_ms) AS age_ms "
-        f"FROM (SELECT topic, {now} - created_ms AS age_ms FROM {table} "  # noqa: S608 - constants
-        f"ORDER BY id LIMIT {first}) AS oldest GROUP BY topic ORDER BY topic",
+        waiting="SELECT topic, COUNT(*) AS number, MAX(age_ms) AS age_ms FROM "  # noqa: S608
+        f"(SELECT topic, {now} - created_ms AS age_ms FROM {table} ORDER BY id LIMIT {first}) "
+        "AS oldest GROUP BY topic ORDER BY topic",
     )
 
 
