@@ -368,3 +368,30 @@ def test_a_signal_during_the_start_stops_the_started_initializers(
     assert code == 0
     assert "slow stopped" in server.stderr
     assert "listening" not in server.stderr
+
+
+BLOCKING = """
+import time
+
+from actionhero import Action
+
+
+class Report(Action):
+    name = "report"
+    web = "GET /report"
+
+    async def run(self) -> None:
+        time.sleep(0.6)
+"""
+
+
+def test_development_names_actions_that_block_the_event_loop(start_server: StartServer) -> None:
+    """The warning of a started server has the action and the line."""
+    server = start_server(application=BLOCKING)
+    client = server.connect()
+    client.request("GET", "/api/report")
+    match = server.wait_for(r"action '(\w+)' blocked the event loop for \d+ ms \((\S+) (.+?)\);")[0]
+
+    assert match[1] == "report"
+    assert match[2].endswith(".py:12:")
+    assert match[3] == "time.sleep(0.6)"

@@ -28,11 +28,20 @@ def short_traceback(error: BaseException, root: Path) -> str:
     """
     summary = traceback.TracebackException.from_exception(error)
     parts = list(_parts(summary, set()))
-    if any(_is_own(frame, root) for part in parts for frame in part.stack):
+    if any(is_own_file(frame.filename, root) for part in parts for frame in part.stack):
         for part in parts:
             is_typed = part is summary and isinstance(error, TypedError)
             part.stack = _FoldedStack.of(part.stack, root, shows_last=not is_typed)
     return "".join(summary.format())
+
+
+def is_own_file(filename: str, root: Path) -> bool:
+    """Return whether a file of a stack is the author's, not that of a library."""
+    if filename.startswith("<"):
+        # The code of a shell; but not the frozen modules of Python.
+        return not filename.startswith("<frozen")
+    path = Path(filename)
+    return path.is_relative_to(root) and not _PACKAGE_FOLDERS.intersection(path.parts)
 
 
 def _parts(
@@ -65,7 +74,7 @@ class _FoldedStack(traceback.StackSummary):
         run: list[traceback.FrameSummary] = []
         for number, frame in enumerate(self, start=1):
             is_shown = number == len(self) and self.shows_last
-            if not is_shown and not _is_own(frame, self.root):
+            if not is_shown and not is_own_file(frame.filename, self.root):
                 run.append(frame)
                 continue
             lines += _folded(run)
@@ -80,14 +89,6 @@ def _folded(run: list[traceback.FrameSummary]) -> list[str]:
     names = ", ".join(dict.fromkeys(_package(frame.filename) for frame in run))
     frames = "1 frame" if len(run) == 1 else f"{len(run)} frames"
     return [f"  … {frames} in {names}\n"]
-
-
-def _is_own(frame: traceback.FrameSummary, root: Path) -> bool:
-    if frame.filename.startswith("<"):
-        # The code of a shell; but not the frozen modules of Python.
-        return not frame.filename.startswith("<frozen")
-    path = Path(frame.filename)
-    return path.is_relative_to(root) and not _PACKAGE_FOLDERS.intersection(path.parts)
 
 
 def _package(filename: str) -> str:

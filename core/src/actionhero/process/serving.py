@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Final, NoReturn, TypeVar
 
 from actionhero.process.parent import stop_after_parent
 from actionhero.process.signal_handlers import forget_handler, use_handler
+from actionhero.settings import ProcessSettings
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
@@ -151,7 +152,8 @@ class _Service:
             except asyncio.CancelledError:
                 return
             self._announce()
-            await self._stopping.wait()
+            with _blocking_monitor(self._app):
+                await self._stopping.wait()
             await self._app.stop()
         finally:
             heartbeat_task.cancel()
@@ -173,6 +175,15 @@ class _Service:
             if os.getppid() != self._parent:
                 self._stop("because the parent process has ended")
             await asyncio.sleep(HEARTBEAT_SECONDS)
+
+
+def _blocking_monitor(app: Application) -> contextlib.AbstractContextManager[object]:
+    seconds = app.get(ProcessSettings).blocking_seconds(app.environment)
+    if not seconds:
+        return contextlib.nullcontext()
+    from actionhero.process.blocking import BlockingMonitor  # noqa: PLC0415 - not in production
+
+    return BlockingMonitor(app, asyncio.get_running_loop(), seconds)
 
 
 class StopSignals:

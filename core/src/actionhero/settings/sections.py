@@ -155,7 +155,7 @@ class ErrorsSettings(Settings):
 
 
 class ProcessSettings(Settings):
-    """The shutdown of the process."""
+    """The shutdown of the process, and the check of its event loop."""
 
     section: ClassVar[str] = "process"
 
@@ -164,6 +164,18 @@ class ProcessSettings(Settings):
         ge=timedelta(0),
         description="How long open calls may continue after the shutdown has begun.",
     )
+    blocking_threshold: timedelta | None = Field(
+        default=None,
+        ge=timedelta(0),
+        description="How long code may block the event loop before a warning names it. 0 is no "
+        "check. Unset: 200ms in development, otherwise no check.",
+    )
+
+    def blocking_seconds(self, environment: Environment) -> float:
+        """Return how long code may block the event loop in an environment; zero: no check."""
+        if self.blocking_threshold is None:
+            return 0.2 if environment == "development" else 0.0
+        return self.blocking_threshold.total_seconds()
 
 
 class LoggerSettings(Settings):
