@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from actionhero_console.panels import ProcessAnswers as ProcessAnswers
     from actionhero_console.panels import Read as Read
     from actionhero_console.provider import PanelProvider as PanelProvider
+    from actionhero_console.redirects import panel_redirects as panel_redirects
     from actionhero_console.settings import ConsoleSettings as ConsoleSettings
 
 __getattr__, __dir__, __all__ = lazy_names(
@@ -26,6 +27,7 @@ __getattr__, __dir__, __all__ = lazy_names(
         ".operators": ["Account", "Operator", "OperatorSource", "Role"],
         ".panels": ["Change", "Panel", "PanelContext", "ProcessAnswer", "ProcessAnswers", "Read"],
         ".provider": ["PanelProvider"],
+        ".redirects": ["panel_redirects"],
         ".settings": ["ConsoleSettings"],
     },
 )

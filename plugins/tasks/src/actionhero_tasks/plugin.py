@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from aiohttp import web
 
     from actionhero import Application, Initializer, Instrument, Link, Middleware, Server, Settings
+    from actionhero_console import Account, Panel
     from actionhero_tasks.brokers.backend import BrokerBackend
     from actionhero_tasks.stores.backend import StoreBackend
 
@@ -85,23 +86,37 @@ def actionhero_servers(app: Application) -> list[Server]:
 
 @hookimpl(optionalhook=True)
 def actionhero_web_routes(app: Application) -> list[web.AbstractRouteDef]:
-    from actionhero_tasks.page.routes import routes_for
+    from actionhero_tasks.operator_routes import routes_for
 
     return routes_for(app)
 
 
 @hookimpl(optionalhook=True)
 def actionhero_web_links(app: Application, origin: str) -> list[Link]:
-    from actionhero_tasks.page.routes import links_for
+    from actionhero_tasks.operator_routes import links_for
 
     return links_for(app, origin)
 
 
 @hookimpl(optionalhook=True)
 def actionhero_web_application(application: web.Application, app: Application) -> None:
-    from actionhero_tasks.page.routes import close_on_cleanup
+    from actionhero_tasks.operator_routes import close_on_cleanup
 
     close_on_cleanup(application, app)
+
+
+@hookimpl(optionalhook=True)
+def actionhero_console_panels(app: Application) -> list[Panel]:
+    from actionhero_tasks.console_panel import jobs_panel
+
+    return [jobs_panel(app)]
+
+
+@hookimpl(optionalhook=True)
+def actionhero_console_accounts(app: Application) -> list[Account]:
+    from actionhero_tasks.console_panel import accounts_for
+
+    return accounts_for(app)
 
 
 @hookimpl(optionalhook=True)

@@ -34,6 +34,10 @@ class QueueLimit:
     period_ms: int = 0
 
 
+#: The limit of a queue that an operator has paused.
+PAUSED: Final = QueueLimit(concurrency=0)
+
+
 class Queue(str):
     """The name of a queue with limits for all workers together: `Task(queue=MAIL)`.
 

@@ -192,6 +192,21 @@ class Tasks:
         """
         return await self._enqueuing.enqueue_scheduled(action.name, fire_ms, overlap=overlap)
 
+    async def enqueue_recurring(self, action: RegisteredAction) -> JobId:
+        """Enqueue a recurring action now, in addition to its times, and return the id of the job.
+
+        Without `overlap`, its next times are skipped while this job has not ended.
+
+        Raises:
+            ServiceUnavailable: The store cannot be reached.
+        """
+
+        def create() -> list[NewJob]:
+            job = self._jobs.create(action.name, None, None, None, None, None, None)
+            return [dataclasses.replace(job, schedule=action.name, key=None)]
+
+        return (await self._enqueuing.enqueue(action.name, create))[0]
+
     # -- status --------------------------------------------------------------------------------
 
     async def job(self, id: str) -> Job:

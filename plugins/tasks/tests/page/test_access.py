@@ -41,7 +41,13 @@ async def is_hidden(page: PageSite, **headers: str) -> bool:
     ]:
         response = await page.client.request(method, path, headers=headers)
         first, second = (
-            (r.status_code, r.json()["error"]["message"], r.json()["error"]["type"], set(r.headers))
+            # The rest of the message is the path, and a suggestion of a similar one.
+            (
+                r.status_code,
+                r.json()["error"]["message"].partition(":")[0],
+                r.json()["error"]["type"],
+                set(r.headers),
+            )
             for r in (response, unknown)
         )
         if first != second:

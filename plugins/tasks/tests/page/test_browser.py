@@ -13,7 +13,7 @@ from playwright.async_api import async_playwright, expect
 
 from actionhero import Action, Call
 from actionhero_tasks.job import JobState
-from actionhero_tasks.page import job_views
+from actionhero_tasks.operations import job_views
 
 if TYPE_CHECKING:
     import contextlib

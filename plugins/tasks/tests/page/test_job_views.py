@@ -11,8 +11,8 @@ import pytest
 
 from actionhero_tasks import store_client
 from actionhero_tasks.job import JobState, StoreUnavailable
-from actionhero_tasks.page import job_views
-from actionhero_tasks.page.overview import Overview
+from actionhero_tasks.operations import job_views
+from actionhero_tasks.operations.overview import Overview
 from actionhero_tasks.testing import new_job
 
 if TYPE_CHECKING:

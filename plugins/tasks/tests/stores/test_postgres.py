@@ -18,7 +18,7 @@ from actionhero_db.testing import ThrowAwayPostgres, throw_away_postgres
 from actionhero_tasks.job import InvalidText, JobState, SettlementKind, StoreUnavailable
 from actionhero_tasks.queue_limits import QueueLimit
 from actionhero_tasks.stores.postgres import store as store_module
-from actionhero_tasks.stores.postgres.installation import Installation
+from actionhero_tasks.stores.postgres.installation import VERSION, Installation
 from actionhero_tasks.stores.postgres.schema import schema_name
 from actionhero_tasks.stores.postgres.store import PostgresStore
 from actionhero_tasks.testing import StoreContract, new_job, new_settlement
@@ -148,8 +148,8 @@ def test_concurrent_processes_create_the_tables_once(
 
 
 @pytest.fixture
-def second_version(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
-    """Return a function that replaces the release by one of version 2, which renames a table.
+def next_version(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
+    """Return a function that replaces the release by the next version, which renames a table.
 
     Its argument is the migration.
     """
@@ -160,14 +160,16 @@ def second_version(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[
         for file in folder.glob("*.sql"):
             file.write_text(file.read_text().replace("tasks.starts", "tasks.job_starts"))
         (folder / "migrations").mkdir(exist_ok=True)
-        (folder / "migrations" / "2.sql").write_text(migration)
+        (folder / "migrations" / f"{NEXT}.sql").write_text(migration)
         monkeypatch.setattr(
-            store_module, "Installation", lambda schema: Installation(schema, 2, folder)
+            store_module, "Installation", lambda schema: Installation(schema, NEXT, folder)
         )
 
     return release
 
 
+#: The version after that of this release.
+NEXT = VERSION + 1
 RENAME = "ALTER TABLE tasks.starts RENAME TO job_starts;"
 
 
@@ -183,53 +185,71 @@ def test_a_newer_release_migrates_the_tables(
     open_store: Callable[..., PostgresStore],
     server: ThrowAwayPostgres,
     schema: str,
-    second_version: Callable[[str], None],
+    next_version: Callable[[str], None],
 ) -> None:
     """Once, with their jobs; concurrent processes wait."""
     before = open_store()
     job = new_job(delay_ms=60_000)
     before.add([job])
     before.close()
-    second_version(RENAME)
+    next_version(RENAME)
 
     with ThreadPoolExecutor(4) as executor:
         stores = [future.result() for future in [executor.submit(open_store) for _ in range(4)]]
 
-    assert query(server, f'SELECT number FROM "{schema}".version') == [(2,)]
+    assert query(server, f'SELECT number FROM "{schema}".version') == [(NEXT,)]
     assert all(store.find(job.id) is not None for store in stores)
     assert use_starts(stores[0]) == 1
     assert query(server, f'SELECT count(*) FROM "{schema}".job_starts') == [(1,)]
+
+
+def test_tables_of_the_first_version_are_migrated(
+    open_store: Callable[..., PostgresStore], server: ThrowAwayPostgres, schema: str
+) -> None:
+    """They have no paused queues."""
+    before = open_store()
+    before.add([new_job(queue="mail")])
+    before.close()
+    query(server, f'DROP TABLE "{schema}".paused_queues')
+    query(server, f'UPDATE "{schema}".version SET number = 1')
+
+    store = open_store()
+    store.pause_queue("mail")
+
+    assert query(server, f'SELECT number FROM "{schema}".version') == [(VERSION,)]
+    assert store.paused_queues() == ["mail"]
+    assert store.settle_and_claim("worker", None, 1)[0] == []
 
 
 def test_a_newer_release_creates_its_own_tables(
     open_store: Callable[..., PostgresStore],
     server: ThrowAwayPostgres,
     schema: str,
-    second_version: Callable[[str], None],
+    next_version: Callable[[str], None],
 ) -> None:
     """Without the migrations."""
-    second_version("SELECT 1 / 0;")
+    next_version("SELECT 1 / 0;")
 
     store = open_store()
 
     assert use_starts(store) == 1
-    assert query(server, f'SELECT number FROM "{schema}".version') == [(2,)]
+    assert query(server, f'SELECT number FROM "{schema}".version') == [(NEXT,)]
 
 
 def test_a_failed_migration_changes_nothing(
     open_store: Callable[..., PostgresStore],
     server: ThrowAwayPostgres,
     schema: str,
-    second_version: Callable[[str], None],
+    next_version: Callable[[str], None],
 ) -> None:
     """The older release continues."""
     store = open_store()
-    second_version(f"{RENAME} SELECT missing();")
+    next_version(f"{RENAME} SELECT missing();")
 
     with pytest.raises(StoreUnavailable, match=r"missing\(\) does not exist"):
         open_store()
 
-    assert query(server, f'SELECT number FROM "{schema}".version') == [(1,)]
+    assert query(server, f'SELECT number FROM "{schema}".version') == [(VERSION,)]
     assert use_starts(store) == 1
 
 
@@ -238,10 +258,11 @@ def test_an_older_release_refuses_the_tables_of_a_newer_one(
 ) -> None:
     """The error has both versions."""
     open_store()
-    query(server, f'UPDATE "{schema}".version SET number = 2')
+    query(server, f'UPDATE "{schema}".version SET number = {NEXT}')
 
     with pytest.raises(
-        BootError, match=r"are of version 2, and this release of actionhero-tasks uses version 1; "
+        BootError,
+        match=rf"version {NEXT}, and this release of actionhero-tasks uses version {VERSION}; ",
     ) as raised:
         open_store()
 
@@ -249,7 +270,7 @@ def test_an_older_release_refuses_the_tables_of_a_newer_one(
 
 
 def test_other_roles_cannot_migrate_the_tables(
-    server: ThrowAwayPostgres, second_version: Callable[[str], None]
+    server: ThrowAwayPostgres, next_version: Callable[[str], None]
 ) -> None:
     """The error has the remedy."""
     schema = f"owned_{next(_numbers)}"
@@ -257,7 +278,7 @@ def test_other_roles_cannot_migrate_the_tables(
     query(server, "CREATE ROLE tenant LOGIN")
     query(server, f'GRANT USAGE ON SCHEMA "{schema}" TO tenant')
     query(server, f'GRANT SELECT ON ALL TABLES IN SCHEMA "{schema}" TO tenant')
-    second_version(RENAME)
+    next_version(RENAME)
 
     with pytest.raises(BootError, match="start this release once as the role that created it"):
         PostgresStore(options_of(server, user="tenant"), schema, result_ttl_ms=1)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -20,8 +19,8 @@ from actionhero import (
 )
 from actionhero.settings import AppSettings
 from actionhero.transport import dumps, loads
+from actionhero_tasks.operations.job_views import views_of
 from actionhero_tasks.page.access import Access
-from actionhero_tasks.page.job_views import JobViews
 from actionhero_tasks.page.templates import render_page, render_sign_in
 from actionhero_tasks.settings import TasksSettings
 from actionhero_web import (
@@ -67,16 +66,6 @@ def links_for(app: Application, origin: str) -> list[Link]:
     return [Link("Jobs", origin + app.get(TasksSettings).page)] if app.has(Page) else []
 
 
-def close_on_cleanup(application: web.Application, app: Application) -> None:
-    """Close the page during the cleanup of the HTTP server."""
-
-    async def close(_: web.Application) -> None:
-        await asyncio.to_thread(app.get(Page).close)
-
-    if app.has(Page):
-        application.on_cleanup.append(close)
-
-
 class Page:
     """Handles the requests for the page, and the requests that the page sends.
 
@@ -92,7 +81,7 @@ class Page:
         self._access = Access(app)
         self._limiter = SignInLimiter()
         self._audit = app.get(AuditLog)
-        self._views = JobViews(app)
+        self._views = views_of(app)
         self._body_reader = BodyReader(app.get(WebSettings))
         self._read_handlers: dict[str, Callable[[web.Request], Awaitable[Any]]] = {
             "api/overview": self._overview,
@@ -124,10 +113,6 @@ class Page:
             return await request.config_dict[REQUEST_HANDLER].error_response(
                 request, error, headers
             )
-
-    def close(self) -> None:
-        """Close the connection to the store."""
-        self._views.close()
 
     async def _dispatch(self, request: web.Request, path: str | None) -> web.StreamResponse:
         if path is None:

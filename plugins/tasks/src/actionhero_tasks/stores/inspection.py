@@ -69,9 +69,30 @@ class JobInspection(Protocol):
         """
 
     @abstractmethod
-    def retry(self, id: str) -> bool:
-        """Make a dead-lettered job ready, with its counters reset; return whether it was one."""
+    def retry(self, id: str, body: bytes | None = None) -> bool:
+        """Make a dead-lettered job ready, with its counters reset; return whether it was one.
+
+        Args:
+            id: The job.
+            body: The encoded `Envelope` that replaces that of the job; `None`: it remains.
+        """
 
     @abstractmethod
     def discard(self, id: str) -> bool:
         """Delete a dead-lettered job; return whether it was one."""
+
+    @abstractmethod
+    def pause_queue(self, queue: str) -> bool:
+        """Pause a queue, and return whether it was not paused.
+
+        Until it is resumed, no worker claims its jobs, and none is sent to a message broker.
+        Running jobs go on, and so do those that a broker has.
+        """
+
+    @abstractmethod
+    def resume_queue(self, queue: str) -> bool:
+        """Resume a queue, and return whether it was paused."""
+
+    @abstractmethod
+    def paused_queues(self) -> list[str]:
+        """Return the paused queues, sorted."""

@@ -10,6 +10,7 @@ from actionhero_tasks.testing.cancellation_contract import CancellationContract
 from actionhero_tasks.testing.fan_out_contract import FanOutContract
 from actionhero_tasks.testing.jobs import new_job, new_settlement
 from actionhero_tasks.testing.limits_contract import LimitsContract
+from actionhero_tasks.testing.pause_contract import PauseContract
 from actionhero_tasks.testing.stores import TIMEOUT_SECONDS
 from actionhero_tasks.testing.worker_contract import WorkerContract
 
@@ -19,7 +20,9 @@ if TYPE_CHECKING:
     from actionhero_tasks.stores.store import JobStore
 
 
-class StoreContract(CancellationContract, FanOutContract, LimitsContract, WorkerContract):
+class StoreContract(
+    CancellationContract, FanOutContract, LimitsContract, PauseContract, WorkerContract
+):
     """Inherit from it in a class whose name begins with `Test`.
 
     Define the fixtures `open_store` and `kill_worker`.
@@ -236,6 +239,19 @@ class StoreContract(CancellationContract, FanOutContract, LimitsContract, Worker
         assert store.find(second.id) is None
         [again] = store.settle_and_claim("one", None, 10)[0]
         assert (again.id, again.attempts, again.deliveries) == (first.id, 0, 1)
+
+    def test_a_dead_letter_is_retried_with_another_body(self, store: JobStore) -> None:
+        """Which it keeps."""
+        job = new_job()
+        store.add([job])
+        [claim] = store.settle_and_claim("worker", None, 1)[0]
+        assert not store.retry(job.id, b"running")
+        store.settle_and_claim("worker", None, 0, [new_settlement(claim, SettlementKind.DEAD)])
+
+        assert store.retry(job.id, b"edited")
+        [again] = store.settle_and_claim("worker", None, 1)[0]
+
+        assert (again.id, again.body) == (job.id, b"edited")
 
     def test_jobs_are_counted_by_queue_and_state(self, store: JobStore) -> None:
         """Jobs that are done are not counted."""

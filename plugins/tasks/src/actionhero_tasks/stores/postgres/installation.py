@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from actionhero_tasks.stores.postgres.connections import BlockingConnections
 
 #: The version of the tables and functions.
-VERSION: Final = 1
+VERSION: Final = 2
 #: How long a migration, or the wait for that of another process, may take.
 MIGRATION_SECONDS: Final = 600.0
 #: The files with the functions, in order.

@@ -38,6 +38,12 @@ PROGRESS: Final = (
 CANCELLATIONS: Final = (
     "SELECT id FROM tasks.jobs WHERE state = :RUNNING AND cancel_requested AND worker_id = $1"
 )
+RETRY: Final = "SELECT tasks.retry($1, $2)"
+PAUSE_QUEUE: Final = (
+    "INSERT INTO tasks.paused_queues VALUES ($1) ON CONFLICT DO NOTHING RETURNING queue"
+)
+RESUME_QUEUE: Final = "SELECT tasks.resume_queue($1)"
+PAUSED_QUEUES: Final = "SELECT queue FROM tasks.paused_queues ORDER BY queue"
 FIND: Final = "SELECT * FROM tasks.jobs WHERE id = $1"
 BATCH_JOBS: Final = "SELECT * FROM tasks.jobs_in_batch($1, $2, $3, $4)"
 TOTALS: Final = (

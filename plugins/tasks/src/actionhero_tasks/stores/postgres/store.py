@@ -279,13 +279,24 @@ class PostgresStore(JobStore):
     def cancel(self, id: str) -> bool:
         return bool(self._value("SELECT tasks.cancel($1)", id))
 
-    def retry(self, id: str) -> bool:
-        was_dead = bool(self._value("SELECT tasks.retry($1)", id))
+    def retry(self, id: str, body: bytes | None = None) -> bool:
+        was_dead = bool(self._value(queries.RETRY, id, body))
         self.notify_sender()
         return was_dead
 
     def discard(self, id: str) -> bool:
         return bool(self._value("SELECT tasks.discard($1)", id))
+
+    def pause_queue(self, queue: str) -> bool:
+        return bool(self._rows(queries.PAUSE_QUEUE, queue))
+
+    def resume_queue(self, queue: str) -> bool:
+        was_paused = bool(self._value(queries.RESUME_QUEUE, queue))
+        self.notify_sender()
+        return was_paused
+
+    def paused_queues(self) -> list[str]:
+        return [row[0] for row in self._rows(queries.PAUSED_QUEUES)]
 
     # -- delivery through a broker -------------------------------------------------------------
 

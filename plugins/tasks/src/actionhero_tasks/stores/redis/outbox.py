@@ -19,6 +19,7 @@ BEGIN_SENDING: Final = (
     + """
 local limit, jobs, excluded = tonumber(ARGV[1]), {}, {}
 for at = 2, #ARGV do excluded[ARGV[at]] = true end
+for _, queue in ipairs(redis.call('SMEMBERS', P .. 'paused')) do excluded[queue] = true end
 for _, queue in ipairs(redis.call('SMEMBERS', P .. 'queues')) do
   if limit <= 0 then break end
   local entries = {}
@@ -97,7 +98,9 @@ end
 local excluded = {}
 local last_excluded = at + tonumber(ARGV[at])
 for index = at + 1, last_excluded do excluded[ARGV[index]] = true end
-local is_filtered = queues ~= nil or last_excluded > at
+local paused = redis.call('SMEMBERS', P .. 'paused')
+for _, queue in ipairs(paused) do excluded[queue] = true end
+local is_filtered = queues ~= nil or last_excluded > at or #paused > 0
 at = last_excluded + 1
 
 local claims = {}

@@ -15,6 +15,7 @@ All keys have one hash tag, so that they are on one node of a cluster:
 | `in:STATE:QUEUE` | the jobs by state, sorted by age, to count and list them |
 | `retrying:QUEUE` | the delayed jobs that have failed |
 | `queues`, `workers` | the names of queues; worker ids, by the end of their lease |
+| `paused` | the names of paused queues |
 | `starts:QUEUE` | the starts within the period of a queue with a rate, by time |
 | `key:KEY` | the job that has a deduplication key |
 | `batch:ID`, `of:ID` | the counts of a fan-out; its jobs, by age |
@@ -295,7 +296,10 @@ local function read_limits(at)
   return at + 1 + 4 * count
 end
 
+local has_paused = redis.call('EXISTS', P .. 'paused') == 1
+
 local function capacity(queue, most)
+  if has_paused and redis.call('SISMEMBER', P .. 'paused', queue) == 1 then return 0 end
   local limit = limits and limits[queue]
   if not limit then return most end
   if limit[1] then

@@ -214,7 +214,7 @@ if last[1] == nonce then
 end
 local suspects = redis.call('ZCOUNT', P .. 'running:' .. worker_id, max_deliveries, '+inf')
 if limit > 0 and suspects == 0 then
-  local last_index = (queues or limits) and 99 or 0
+  local last_index = (queues or limits or has_paused) and 99 or 0
   for _, entry in ipairs(redis.call('ZRANGE', P .. 'suspect', 0, last_index)) do
     local id = string.sub(entry, 17)
     local of_job = redis.call('HGET', P .. 'job:' .. id, 'queue')
@@ -279,6 +279,7 @@ return 1
 """
 )
 
+#: ARGV: an id, and optionally the body that replaces that of the job.
 RETRY: Final = (
     PRELUDE
     + """
@@ -287,6 +288,7 @@ if not job or job.state ~= 'dead' then return 0 end
 redis.call('HSET', P .. 'job:' .. ARGV[1], 'state', 'ready', 'deliveries', 0, 'attempts', 0,
            'ended_ms', '')
 redis.call('HDEL', P .. 'job:' .. ARGV[1], 'error', 'cancel_requested')
+if ARGV[2] then redis.call('HSET', P .. 'job:' .. ARGV[1], 'body', ARGV[2]) end
 if job.schedule ~= '' then redis.call('SADD', P .. 'schedule:' .. job.schedule, ARGV[1]) end
 move(ARGV[1], job, 'ready')
 wake()
@@ -302,6 +304,15 @@ if not job or job.state ~= 'dead' then return 0 end
 free_key(ARGV[1])
 delete_job(ARGV[1], job)
 return 1
+"""
+)
+
+RESUME_QUEUE: Final = (
+    PRELUDE
+    + """
+local resumed = redis.call('SREM', P .. 'paused', ARGV[1])
+wake()
+return resumed
 """
 )
 

@@ -50,11 +50,12 @@ _INDEXED: Final = frozenset({JobState.DONE, JobState.DEAD, JobState.CANCELLED})
 _SCRIPTS: Final = (
     *("ADD", "OPEN_BATCH", "CLOSE_BATCH", "ENQUEUE_SCHEDULED", "LAST_FIRE_TIME"),
     *("SETTLE_AND_CLAIM", "REMOVE_WORKER", "SWEEP"),
-    *("RESET_FIRE_TIME", "PROGRESS", "CANCEL", "RETRY", "DISCARD", "COUNTS"),
+    *("RESET_FIRE_TIME", "PROGRESS", "CANCEL", "RETRY", "DISCARD", "RESUME_QUEUE"),
+    "COUNTS",
 )
 #: The scripts after which jobs may be ready.
 _ADDING: Final = frozenset(
-    {"ADD", "ENQUEUE_SCHEDULED", "CLOSE_BATCH", "RETRY", "REMOVE_WORKER", "SWEEP"}
+    {"ADD", "ENQUEUE_SCHEDULED", "CLOSE_BATCH", "RETRY", "REMOVE_WORKER", "SWEEP", "RESUME_QUEUE"}
 )
 
 
@@ -328,11 +329,22 @@ class RedisStore(JobStore):
     def cancel(self, id: str) -> bool:
         return bool(self._run("CANCEL", id))
 
-    def retry(self, id: str) -> bool:
-        return bool(self._run("RETRY", id))
+    def retry(self, id: str, body: bytes | None = None) -> bool:
+        return bool(self._run("RETRY", id, *(() if body is None else (body,))))
 
     def discard(self, id: str) -> bool:
         return bool(self._run("DISCARD", id))
+
+    def pause_queue(self, queue: str) -> bool:
+        with self._errors():
+            return bool(self._client.sadd(self._key("paused"), queue))
+
+    def resume_queue(self, queue: str) -> bool:
+        return bool(self._run("RESUME_QUEUE", queue))
+
+    def paused_queues(self) -> list[str]:
+        with self._errors():
+            return sorted(queue.decode() for queue in self._client.smembers(self._key("paused")))
 
     # -- delivery through a broker -------------------------------------------------------------
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from actionhero_tasks.stores.outbox import Outbox, ReadyJob
 from actionhero_tasks.stores.sqlite import schema, steps
-from actionhero_tasks.stores.sqlite.rows import ready_queues_of, sent_counts_of
+from actionhero_tasks.stores.sqlite.rows import paused_queues_of, ready_queues_of, sent_counts_of
 
 if TYPE_CHECKING:
     import sqlite3
@@ -44,8 +44,9 @@ class SqliteOutbox(Outbox):
         with self._writing() as connection:
             queues: int | None = None
             parameters: list[str | int] = [limit]
-            if self.excluded_queues:
-                names = ready_queues_of(connection) - self.excluded_queues
+            excluded = self.excluded_queues.union(paused_queues_of(connection))
+            if excluded:
+                names = ready_queues_of(connection) - excluded
                 if not names:
                     return []
                 queues = len(names)
@@ -108,7 +109,7 @@ class SqliteOutbox(Outbox):
                 1,
                 now,
                 states=(schema.SUSPECT,),
-                excluded=self.excluded_queues,
+                excluded=self.excluded_queues.union(paused_queues_of(connection)),
             )
 
     def _move(self, old: int, new: int, ids: Sequence[str]) -> None:

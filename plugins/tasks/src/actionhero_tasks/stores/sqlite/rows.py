@@ -190,6 +190,11 @@ def ready_queues_of(connection: sqlite3.Connection) -> set[str]:
     return {queue for (queue,) in connection.execute(query)}
 
 
+def paused_queues_of(connection: sqlite3.Connection) -> list[str]:
+    """Return the paused queues, sorted."""
+    return [queue for (queue,) in connection.execute("SELECT queue FROM paused_queues ORDER BY 1")]
+
+
 def sent_counts_of(connection: sqlite3.Connection) -> dict[str, int]:
     """Return the number of sent jobs by queue, without zeros."""
     query = f"SELECT queue, jobs FROM counters WHERE state = {schema.SENT} AND jobs > 0"

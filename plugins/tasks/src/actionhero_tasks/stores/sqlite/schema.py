@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 #: Incremented when the tables change; a file of another version is rejected.
-VERSION: Final = 6
+VERSION: Final = 7
 
 #: The states of jobs; integers, because every index contains them.
 READY: Final = 0
@@ -156,6 +156,7 @@ CREATE TABLE IF NOT EXISTS starts (
     token INTEGER NOT NULL,
     PRIMARY KEY (queue, started_ms, id, token)
 ) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS paused_queues (queue TEXT PRIMARY KEY) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS totals (
     done INTEGER NOT NULL,
     failed INTEGER NOT NULL

@@ -6,6 +6,7 @@ import time
 from typing import TYPE_CHECKING, Final
 
 from actionhero_tasks.job import BatchRecord, Claim, JobState
+from actionhero_tasks.queue_limits import PAUSED
 from actionhero_tasks.stores.sqlite import schema, steps
 from actionhero_tasks.stores.sqlite.jobs_file import JobsFile
 from actionhero_tasks.stores.sqlite.limits import Capacities
@@ -16,6 +17,7 @@ from actionhero_tasks.stores.sqlite.rows import (
     counts_of,
     jobs_of,
     loads_of,
+    paused_queues_of,
     record_of,
     totals_of,
 )
@@ -178,9 +180,11 @@ class SqliteStore(JobStore):
         limit: int,
         now: int,
     ) -> list[Claim]:
-        if not self.queue_limits:
+        paused = paused_queues_of(connection)
+        if not self.queue_limits and not paused:
             return steps.claim(connection, worker_id, queues, limit, now)
-        capacities = Capacities(connection, self.queue_limits, queues, now)
+        limits = {**self.queue_limits, **dict.fromkeys(paused, PAUSED)}
+        capacities = Capacities(connection, limits, queues, now)
         claims = steps.claim(connection, worker_id, queues, limit, now, capacities=capacities)
         self._next_starts[worker_id] = capacities.next_start_ms
         return claims
@@ -299,13 +303,13 @@ class SqliteStore(JobStore):
             )
             return connection.execute(query, (id,)).rowcount > 0
 
-    def retry(self, id: str) -> bool:
+    def retry(self, id: str, body: bytes | None = None) -> bool:
         with self._writing() as connection:
             retried = connection.execute(
                 f"UPDATE jobs SET state = {schema.READY}, deliveries = 0, attempts = 0, "
-                "ended_ms = NULL, error = NULL, cancel_requested = 0 "
+                "ended_ms = NULL, error = NULL, cancel_requested = 0, body = COALESCE(?, body) "
                 f"WHERE id = ? AND state = {schema.DEAD}",
-                (id,),
+                (body, id),
             )
         self.notify()
         return retried.rowcount > 0
@@ -314,6 +318,22 @@ class SqliteStore(JobStore):
         with self._writing() as connection:
             query = f"DELETE FROM jobs WHERE id = ? AND state = {schema.DEAD}"
             return connection.execute(query, (id,)).rowcount > 0
+
+    def pause_queue(self, queue: str) -> bool:
+        with self._writing() as connection:
+            statement = "INSERT OR IGNORE INTO paused_queues VALUES (?)"
+            return connection.execute(statement, (queue,)).rowcount > 0
+
+    def resume_queue(self, queue: str) -> bool:
+        with self._writing() as connection:
+            statement = "DELETE FROM paused_queues WHERE queue = ?"
+            resumed = connection.execute(statement, (queue,)).rowcount > 0
+        self.notify()
+        return resumed
+
+    def paused_queues(self) -> list[str]:
+        with self._reading() as connection:
+            return paused_queues_of(connection)
 
     def outbox(self) -> Outbox:
         return SqliteOutbox(self._writing, self._reading, self.now_ms)

@@ -36,8 +36,8 @@ BEGIN
     RETURN true;
 END $$;
 
--- Makes a dead-lettered job ready.
-CREATE FUNCTION tasks.retry(job_id text) RETURNS boolean LANGUAGE plpgsql AS $$
+-- Makes a dead-lettered job ready, with another body unless that is NULL.
+CREATE FUNCTION tasks.retry(job_id text, new_body bytea) RETURNS boolean LANGUAGE plpgsql AS $$
 DECLARE
     old tasks.jobs;
 BEGIN
@@ -49,11 +49,22 @@ BEGIN
     UPDATE tasks.jobs j
     SET
         state = :READY, deliveries = 0, attempts = 0, ended_ms = NULL, error = NULL,
-        cancel_requested = false
+        cancel_requested = false, body = coalesce(new_body, j.body)
     WHERE j.id = job_id;
     INSERT INTO tasks.count_changes (queue, ready, dead) VALUES (old.queue, 1, -1);
     PERFORM pg_notify(:CHANNEL, '');
     RETURN true;
+END $$;
+
+-- Resumes a queue.
+CREATE FUNCTION tasks.resume_queue(name text) RETURNS boolean LANGUAGE plpgsql AS $$
+DECLARE
+    was_paused boolean;
+BEGIN
+    DELETE FROM tasks.paused_queues p WHERE p.queue = name;
+    was_paused := FOUND;
+    PERFORM pg_notify(:CHANNEL, '');
+    RETURN was_paused;
 END $$;
 
 -- Deletes a dead-lettered job.

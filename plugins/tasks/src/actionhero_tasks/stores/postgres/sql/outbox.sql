@@ -12,7 +12,9 @@ DECLARE
 BEGIN
     FOR part IN
         SELECT DISTINCT q.priority, q.queue FROM tasks.queues q
-        WHERE q.queue <> ALL (excluded) ORDER BY 1, 2
+        WHERE q.queue <> ALL (excluded)
+            AND NOT EXISTS (SELECT FROM tasks.paused_queues p WHERE p.queue = q.queue)
+        ORDER BY 1, 2
     LOOP
         EXIT WHEN remaining <= 0;
         RETURN QUERY WITH first AS MATERIALIZED (
@@ -79,7 +81,8 @@ BEGIN
     END IF;
     IF cardinality(ids) = 0 THEN
         RETURN QUERY SELECT * FROM tasks.claim_suspect(
-            worker, step_number, names, excluded, now
+            worker, step_number, names,
+            excluded || ARRAY(SELECT p.queue FROM tasks.paused_queues p), now
         );
     ELSE
         rows := ARRAY(

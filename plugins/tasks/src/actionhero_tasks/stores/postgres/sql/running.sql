@@ -284,6 +284,7 @@ DECLARE
     due bigint;
     capacities integer[];
     next_start bigint;
+    paused text[];
 BEGIN
     SELECT w.step INTO last_step FROM tasks.workers w WHERE w.id = worker;
     IF ids IS NOT NULL THEN
@@ -316,6 +317,15 @@ BEGIN
         FROM tasks.capacities(limited, concurrencies, rates, periods, names) c;
         -- The locks may have been waited for.
         now := extract(epoch FROM clock_timestamp()) * 1000;
+    END IF;
+    SELECT array_agg(p.queue) INTO paused FROM tasks.paused_queues p;
+    IF paused IS NOT NULL THEN
+        -- Before the limits, of which the first counts.
+        capacities := array_fill(0, ARRAY[cardinality(paused)])
+            || coalesce(capacities, '{}'::integer[]);
+        rates := array_fill(NULL::integer, ARRAY[cardinality(paused)])
+            || coalesce(rates, '{}'::integer[]);
+        limited := paused || coalesce(limited, '{}'::text[]);
     END IF;
     IF EXISTS (SELECT FROM tasks.jobs j WHERE j.state = :SUSPECT) THEN
         RETURN QUERY SELECT * FROM tasks.claim_suspect(

@@ -119,6 +119,9 @@ CREATE TABLE tasks.starts (
 );
 CREATE INDEX starts_of_queue ON tasks.starts (queue, started_ms);
 
+-- The queues that operators have paused.
+CREATE TABLE tasks.paused_queues (queue text COLLATE "C" PRIMARY KEY);
+
 CREATE TABLE tasks.fire_times (
     name text COLLATE "C" PRIMARY KEY,
     fire_ms bigint NOT NULL

@@ -1,4 +1,4 @@
-"""Jobs as JSON values for the page, with secrets redacted and long values truncated."""
+"""Jobs as JSON values for operators, with secrets redacted and long values truncated."""
 
 from __future__ import annotations
 
@@ -43,8 +43,8 @@ def job_details(app: Application, record: JobRecord) -> dict[str, Any]:
         "schedule": record.schedule,
         "fan_out": record.batch,
         "worker": record.worker_id,
-        # Identifies the lines of the job in the log.
-        "request_id": _request_id(record),
+        "key": record.key,
+        **_origin(record),
     }
 
 
@@ -65,11 +65,19 @@ def redacted_inputs(app: Application, record: JobRecord) -> dict[str, Any]:
     return {name: REDACTED if name in secret_names else value for name, value in inputs.items()}
 
 
-def _request_id(record: JobRecord) -> str | None:
+def trace_id_of(envelope: Envelope) -> str | None:
+    """Return the trace id in the field `traceparent`; `None` without a valid one."""
+    parts = (envelope.carrier or {}).get("traceparent", "").split("-")
+    return parts[1] if len(parts) >= 4 else None
+
+
+def _origin(record: JobRecord) -> dict[str, str | None]:
+    """Return what identifies the lines of the job in the log, and its trace."""
     try:
-        return Envelope.read(record.body).request_id
+        envelope = Envelope.read(record.body)
     except UndecodableJob:
-        return None
+        return {"request_id": None, "trace_id": None}
+    return {"request_id": envelope.request_id, "trace_id": trace_id_of(envelope)}
 
 
 def _facts(record: JobRecord) -> dict[str, Any]:

@@ -71,6 +71,10 @@ class Overview:
             "samples": [sample for sample in self._samples if sample[0] > since_ms],
         }
 
+    def expire(self) -> None:
+        """Query the store again for the next call: something has changed."""
+        self._queried_at = None
+
 
 def _query(store: JobInspection) -> dict[str, Any]:
     totals = store.totals()
@@ -87,6 +91,7 @@ def _query(store: JobInspection) -> dict[str, Any]:
             }
             for counts in store.counts()
         ],
+        "paused": store.paused_queues(),
         "totals": {"done": totals.done, "failed": totals.failed},
         "workers": [
             {"name": name, "running": count} for name, count in store.worker_loads().items()
