@@ -12,17 +12,16 @@ from redis.exceptions import NoScriptError, RedisError
 
 from actionhero import ServiceUnavailable
 from actionhero_redis import Script
-from actionhero_tasks.job import (
-    BatchRecord,
-    Claim,
-    JobState,
-    QueueCounts,
-    StoreUnavailable,
-    Totals,
-)
+from actionhero_tasks.job import BatchRecord, Claim, JobState, StoreUnavailable, Totals
 from actionhero_tasks.stores.redis import scripts
 from actionhero_tasks.stores.redis.outbox import SCRIPTS, RedisOutbox
-from actionhero_tasks.stores.redis.values import LOST, arguments_of, limit_arguments, record_of
+from actionhero_tasks.stores.redis.values import (
+    LOST,
+    arguments_of,
+    counts_of,
+    limit_arguments,
+    record_of,
+)
 from actionhero_tasks.stores.redis.wake_listener import WakeListener
 from actionhero_tasks.stores.store import MAX_DELIVERIES, JobStore
 
@@ -32,7 +31,7 @@ if TYPE_CHECKING:
     import redis
 
     from actionhero_redis import RedisClients
-    from actionhero_tasks.job import JobRecord, NewJob, Settlement
+    from actionhero_tasks.job import JobRecord, NewJob, QueueCounts, Settlement
     from actionhero_tasks.stores.outbox import Outbox
 
 #: How long the lease of a worker is valid after a heartbeat.
@@ -292,20 +291,7 @@ class RedisStore(JobStore):
         return self._records([id.decode() for id, _ in items[:limit]])
 
     def counts(self) -> list[QueueCounts]:
-        queue_counts = [
-            QueueCounts(
-                queue.decode(),
-                ready=ready,
-                delayed=delayed,
-                retrying=retrying,
-                running=running,
-                dead=dead,
-                oldest_ms=None if oldest < 0 else oldest,
-            )
-            for queue, ready, delayed, running, dead, retrying, oldest in self._run("COUNTS")
-            if ready or delayed or running or dead
-        ]
-        return sorted(queue_counts, key=lambda counts: counts.queue)
+        return counts_of(self._run("COUNTS"))
 
     def totals(self) -> Totals:
         with self._errors():

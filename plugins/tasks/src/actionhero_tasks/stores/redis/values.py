@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any, Final
 
-from actionhero_tasks.job import JobRecord, JobState
+from actionhero_tasks.job import JobRecord, JobState, QueueCounts
 from actionhero_tasks.stores.store import MAX_DELIVERIES
 
 if TYPE_CHECKING:
@@ -53,6 +53,24 @@ def limit_arguments(limits: Mapping[str, QueueLimit]) -> list[Any]:
         rate = () if limit.rate is None else (limit.rate, limit.period_ms)
         arguments += (queue, limit.concurrency or "", *(rate or ("", "")))
     return arguments
+
+
+def counts_of(rows: Iterable[list[Any]]) -> list[QueueCounts]:
+    """Convert the reply of the script `COUNTS`, without queues that have no jobs."""
+    queue_counts = [
+        QueueCounts(
+            queue.decode(),
+            ready=ready,
+            delayed=delayed,
+            retrying=retrying,
+            running=running,
+            dead=dead,
+            oldest_ms=None if oldest < 0 else oldest,
+        )
+        for queue, ready, delayed, running, dead, retrying, oldest in rows
+        if ready or delayed or running or dead
+    ]
+    return sorted(queue_counts, key=lambda counts: counts.queue)
 
 
 def record_of(id: str, values: dict[bytes, bytes]) -> JobRecord:
