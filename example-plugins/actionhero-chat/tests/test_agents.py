@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 from typing import TYPE_CHECKING
+from unittest.mock import ANY
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -44,6 +45,8 @@ def test_only_some_actions_are_tools(tmp_path: Path) -> None:
     listed = json.loads(run(tmp_path, "list", "--format", "json"))
 
     assert [tool["name"] for tool in listed["tools"]] == TOOLS
+    [create] = [tool for tool in listed["tools"] if tool["name"] == "message-create"]
+    assert not create["annotations"]["idempotentHint"]
     assert [item["uri"] for item in listed["resources"]] == ["keryx://status"]
     assert [prompt["name"] for prompt in listed["prompts"]] == ["greeting-prompt"]
 
@@ -54,7 +57,8 @@ def test_agents_read_the_status_and_get_the_greeting(tmp_path: Path) -> None:
         message("resources/read", {"uri": "keryx://status"}, 1),
         message("prompts/get", {"name": "greeting-prompt", "arguments": {"name": "Ada"}}, 2),
         message("tools/call", {"name": "messages-list"}, 3),
-        *(message("tools/call", {"name": name}, id) for id, name in enumerate(NO_TOOLS, 4)),
+        message("tools/call", {"name": "status"}, 4),
+        *(message("tools/call", {"name": name}, id) for id, name in enumerate(NO_TOOLS, 5)),
     ]
     output = run(tmp_path, "stdio", text="\n".join(map(json.dumps, lines)))
     replies = {reply["id"]: reply for reply in map(json.loads, output.splitlines())}
@@ -67,5 +71,9 @@ def test_agents_read_the_status_and_get_the_greeting(tmp_path: Path) -> None:
     [greeting] = replies[2]["result"]["messages"]
     assert greeting["content"]["text"] == "Hello, Ada! How can I help you today?"
     assert "CONNECTION_SESSION_NOT_FOUND" in replies[3]["result"]["content"][0]["text"]
-    for id in range(4, 4 + len(NO_TOOLS)):
+    assert json.loads(replies[4]["result"]["content"][0]["text"]) == json.loads(content["text"]) | {
+        "uptime": ANY,
+        "consumedMemoryMB": ANY,
+    }
+    for id in range(5, 5 + len(NO_TOOLS)):
         assert replies[id]["error"]["code"] == -32602

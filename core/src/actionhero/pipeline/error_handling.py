@@ -82,6 +82,18 @@ class ErrorHandler:
         """
         self._translations[type_] = translation
 
+    def translated(self, error: BaseException) -> TypedError | None:
+        """Return the error for clients in place of one of a driver; `None`: it is unexpected."""
+        for type_ in type(error).__mro__:
+            translation = self._translations.get(type_)
+            if translation is not None and (typed := translation(error)) is not None:
+                return typed
+        if isinstance(error, OSError) and error.errno in _EXHAUSTED:
+            return ServiceUnavailable(
+                "The server has no resources left for this action", retry_after_seconds=1
+            )
+        return None
+
     def failed(self, error: BaseException, call: Call, payload: Payload) -> Outcome:
         """Return the outcome of a call that raised `error`.
 
@@ -163,7 +175,7 @@ class ErrorHandler:
         # Before the traceback is formatted: a translation may remove values from the error's text.
         if isinstance(error, TypedError) and not hasattr(error, "message"):
             error = without_message(error)
-        typed = error if isinstance(error, TypedError) else self._translated(error)
+        typed = error if isinstance(error, TypedError) else self.translated(error)
         if isinstance(error, ActionNotFound):
             # The client has called an action that exists, and cannot know of another one.
             typed = None
@@ -202,7 +214,7 @@ class ErrorHandler:
     def handle_outside_call(self, error: BaseException, operation: str) -> Outcome:
         """Return the outcome of an operation outside of a call, and log unexpected errors."""
         interrupt_process(error)
-        typed = error if isinstance(error, TypedError) else self._translated(error)
+        typed = error if isinstance(error, TypedError) else self.translated(error)
         if typed is None:
             logger.error("%s failed: %s", operation, error, exc_info=error)
             typed = TypedError(INTERNAL_ERROR)
@@ -235,17 +247,6 @@ class ErrorHandler:
 
     def _stack(self, error: BaseException) -> str | None:
         return "".join(traceback.format_exception(error)) if self.show_tracebacks else None
-
-    def _translated(self, error: BaseException) -> TypedError | None:
-        for type_ in type(error).__mro__:
-            translation = self._translations.get(type_)
-            if translation is not None and (typed := translation(error)) is not None:
-                return typed
-        if isinstance(error, OSError) and error.errno in _EXHAUSTED:
-            return ServiceUnavailable(
-                "The server has no resources left for this action", retry_after_seconds=1
-            )
-        return None
 
 
 def interrupt_process(error: BaseException) -> None:

@@ -8,6 +8,7 @@ from actionhero.pipeline.error_handling import ErrorHandler
 
 if TYPE_CHECKING:
     from actionhero.call import Outcome
+    from actionhero.errors import TypedError
     from actionhero.pipeline.error_handling import Translation
     from actionhero.pipeline.exception_reports import ExceptionReports
 
@@ -81,6 +82,13 @@ class ErrorReporting:
         translation of a subclass takes precedence over that of its base, unless it returns `None`.
         """
         self._errors.translate(type_, translation)
+
+    def translated(self, error: BaseException) -> TypedError | None:
+        """Return the error that clients see for an exception of a driver; `None`: it is unexpected.
+
+        For transports and native routes, which call drivers themselves.
+        """
+        return self._errors.translated(error)
 
     @property
     def show_tracebacks(self) -> bool:

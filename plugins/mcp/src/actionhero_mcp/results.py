@@ -149,6 +149,13 @@ def not_found(uri: str, revision: Revision, error: NotFound | None = None) -> Rp
     return RpcError(revision.resource_not_found, f"{message}: {uri[:200]}", {"uri": uri[:2000]})
 
 
+def unavailable(message: str) -> RpcError:
+    """Return the error response for a request that may succeed a moment later."""
+    error = RpcError(INTERNAL_CODE, message, status=503)
+    error.headers = (("Retry-After", "1"),)
+    return error
+
+
 def internal_error() -> RpcError:
     """Return the error response for an unexpected error, which is logged."""
     return RpcError(INTERNAL_CODE, INTERNAL_ERROR, status=500)

@@ -11,7 +11,7 @@ from actionhero_mcp.connection import McpConnection
 from actionhero_mcp.dispatcher import Dispatcher
 from actionhero_mcp.input_requests import caller_of
 from actionhero_mcp.jsonrpc import Response, RpcError
-from actionhero_mcp.results import internal_error
+from actionhero_mcp.results import internal_error, unavailable
 from actionhero_mcp.resumable import DetachedCalls
 from actionhero_mcp.revisions import INTERNAL_ERROR
 from actionhero_mcp.server_requests import ServerRequests
@@ -40,6 +40,7 @@ class McpService:
     def __init__(self, app: Application, catalog: Catalog) -> None:
         self.catalog = catalog
         self._report = app.pipeline.report_exception
+        self._translated = app.pipeline.translated
         self.dispatcher = Dispatcher(app, catalog)
         settings = app.get(McpSettings)
         self.server_requests = ServerRequests(settings.answer_timeout.total_seconds())
@@ -95,6 +96,10 @@ class McpService:
         except RpcError:
             raise
         except Exception as error:
+            typed = self._translated(error)
+            if typed is not None:
+                logger.warning("%s failed: %s", request.method[:100], error)
+                raise unavailable(typed.message) from error
             logger.error("%s failed: %s", request.method[:100], error, exc_info=error)
             self._report(error, f"the method {request.method[:100]!r}", transport="mcp")
             raise internal_error() from error

@@ -73,7 +73,10 @@ class McpSettings(Settings):
         default=8, ge=1, description="How many streams of notifications one caller may keep open."
     )
     body_limit_bytes: int = Field(
-        default=4 * 1024 * 1024, ge=1024, description="The largest message of a client."
+        default=4 * 1024 * 1024,
+        ge=1024,
+        description="The largest message of a client; over HTTP, web.parsed_body_limit_bytes "
+        "limits it too.",
     )
     result_limit_bytes: int = Field(
         default=1024 * 1024, ge=1024, description="The largest result of a call."

@@ -173,8 +173,13 @@ class Dispatcher:
             response = error
         except TypedError as error:
             return await handler.error_response(request, error)
-        except Exception:
-            raise
+        except Exception as error:
+            # The response may be sent in part already.
+            sent_bytes = request.writer.output_size
+            response = None if sent_bytes else await handler.translated_response(request, error)
+            if response is None:
+                raise
+            return response
         except BaseException as error:
             task = asyncio.current_task(request.task.get_loop())
             if task is None or task.cancelling():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
@@ -256,6 +257,18 @@ class RequestHandler:
         context = RequestContext(request, self.clients.request_id(request))
         outcome = self._pipeline.error_outcome(f"{request.method} {request.path}", error)
         return await self.writer.write(context, self.encoder.encode_error(context, outcome))
+
+    async def translated_response(
+        self, request: web.BaseRequest, error: Exception
+    ) -> Response | None:
+        """Return the response for an error of a driver, such as 503; `None`: it is unexpected."""
+        typed = self._pipeline.translated(error)
+        if typed is None:
+            return None
+        logging.getLogger("actionhero.web").warning(
+            "%s %s failed: %s", request.method, request.path, error
+        )
+        return await self.error_response(request, typed)
 
     def report_exception(self, error: BaseException, request_id: str) -> None:
         """Report an unexpected exception of the server itself."""

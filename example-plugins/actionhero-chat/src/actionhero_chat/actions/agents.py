@@ -17,13 +17,17 @@ class ResourceText(TypedDict):
     mimeType: str
 
 
+def _text_of(content: ResourceText) -> str:
+    return content["text"]
+
+
 class Status(Action):
     """The status of the server, as an agent reads it."""
 
     name = "status:resource"
     web = Route.get("/status/resource")
     mcp: ClassVar = {
-        "tool": {"name": "status", "title": "Show the status of the server"},
+        "tool": {"name": "status", "title": "Show the status of the server", "text": _text_of},
         "resource": {"uri": "keryx://status", "mime_type": "application/json"},
     }
     openapi = Operation(errors=[])

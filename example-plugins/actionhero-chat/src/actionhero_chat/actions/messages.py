@@ -69,7 +69,8 @@ class MessageCreate(Action):
     limit = Limit("300/minute", by="user", burst=1000)
     # Messages of one client are saved in the order in which it sends them.
     websocket = "ordered"
-    mcp = True
+    # PUT is the method of the original; two calls write two messages.
+    mcp: ClassVar = {"tool": {"idempotent": False}}
     openapi = Operation(errors=[], examples={"a greeting": {"body": "Hello"}})
     requires = Scope(WRITE_MESSAGES)
     middleware = [RequireSession()]
