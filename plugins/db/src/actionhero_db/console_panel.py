@@ -125,6 +125,8 @@ async def read_outbox(context: PanelContext) -> dict[str, Any]:
         return {"topics": None, "is_complete": True}
     from actionhero_db.outbox.outbox import DatabaseOutbox
 
+    # First, so that the connection of this query is not among those that are used.
+    await context.ask("connections")
     topics = await DatabaseOutbox(database).waiting(MAX_MESSAGES + 1)
     return {
         "topics": [asdict(topic) for topic in topics],

@@ -17,8 +17,8 @@ const OPEN_COLUMNS = (page) => [
 
 export default class {
   constructor(page) {
-    Object.assign(this, { page, after: {}, seen: new Set(), leftOut: 0, channel: page.params.get("channel") });
-    this.note = create("p", { class: "muted", role: "status" });
+    Object.assign(this, { page, after: {}, seen: new Set(), leftOut: 0, name: page.params.get("channel") });
+    this.note = create("span", { class: "muted", role: "status" });
     this.table = new Table(
       "Channels",
       [
@@ -45,7 +45,7 @@ export default class {
     this.messagesCard = create(
       "section",
       { class: "card stack", hidden: true },
-      create("h2", {}, `Live messages of ${this.channel}`),
+      create("h2", {}, `Live messages of ${this.name}`),
       this.messages,
       this.noMessages,
       this.messagesNote,
@@ -54,7 +54,7 @@ export default class {
     this.element = create(
       "div",
       { class: "stack" },
-      create("div", { class: "bar" }, this.note, connections && create("a", { href: connections }, "Connections")),
+      create("p", { class: "buttons" }, this.note, connections && create("a", { href: connections }, "Connections")),
       create("section", { class: "card" }, this.table.element),
       create("section", { class: "card" }, create("h2", {}, "Open channels"), this.open.element),
       this.membersCard,
@@ -99,7 +99,7 @@ export default class {
   }
 
   reads() {
-    const { channel } = this;
+    const channel = this.name;
     if (!channel) return { list: {} };
     const reads = { list: {}, members: { channel } };
     if (this.page.operator.role === "admin") reads.messages = { channel, after: this.after };

@@ -27,7 +27,7 @@ export default class {
     );
     this.summary = create("p", { class: "health-summary" });
     this.notes = create("ul", { class: "plain" });
-    this.health = create("section", { class: "card health", "aria-label": "Migrations" }, this.summary, this.notes);
+    this.health = create("section", { class: "card health", "aria-label": "State of the migrations" }, this.summary, this.notes);
     this.migrations = new Table(
       "Migrations",
       [

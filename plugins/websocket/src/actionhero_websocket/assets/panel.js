@@ -35,10 +35,10 @@ export default class {
     );
     this.count = create("p", { class: "muted", role: "status" });
     const columns = [
-      { title: "Since", heading: true, text: (row) => formatAgo(row.since_ms, Date.now()) },
+      { title: "Since", heading: true, text: (row) => formatAgo(row.since_ms, Date.now()), style: () => "short" },
       { title: "User", draw: (cell, row) => this.#drawUser(cell, row.user) },
-      { title: "Address", text: (row) => row.remote ?? "–", style: () => "code" },
-      { title: "Transport", text: (row) => row.transport },
+      { title: "Address", text: (row) => row.remote ?? "–", style: () => "code short" },
+      { title: "Transport", text: (row) => row.transport, style: () => "short" },
       { title: "Channels", text: (row) => channelsText(row.channels), style: () => "code" },
       { title: "Process", text: (row) => row.process, style: () => "code muted" },
     ];
