@@ -125,6 +125,8 @@ COMMANDS = {
         "tasks dead",
         "tasks retry",
         "tasks discard",
+        "tasks pause",
+        "tasks resume",
     ),
     "actionhero-web": ("routes", "dev"),
     "actionhero-websocket": ("connections", "connections close"),

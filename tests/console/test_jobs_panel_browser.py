@@ -310,9 +310,9 @@ async def test_many_dead_letters_are_paged(open_window: Open) -> None:
 
 
 async def test_the_page_of_jobs_leads_here(open_window: Open, server: Site) -> None:
-    """With the panel in the address."""
-    window = await open_window("bob")
-    await window.page.goto(f"{server.origin}/tasks")
-    await window.wait_until_connected()
+    """With the panel in the address, over the sign-in too."""
+    window = await open_window()
+    window.url = f"{server.origin}/tasks"
+    await window.sign_in("bob")
     await expect(window.page.get_by_role("heading", name="Jobs", exact=True)).to_be_visible()
     assert window.page.url == f"{server.origin}/console#/jobs"

@@ -65,6 +65,7 @@ _SIGN_OUT: Final = """\
 _SIGN_IN: Final = (
     _HEAD
     + """\
+<script type="module" src="{folder}/sign-in.js"></script>
 </head>
 <body class="sign-in">
 <main>

@@ -66,6 +66,9 @@ def test_jobs_and_dead_letters_are_managed_on_the_command_line(deployment: Deplo
     (deployment.folder / "sample_app.py").write_text(FAILING)
     good = deployment.enqueue("login", "--name", "Ada", "--password", "hunter2")
     bad = deployment.enqueue("--queue", "late", "login", "--name", "Eve", "--password", "hunter2")
+    paused = [deployment.run("tasks", "pause", "late") for _ in range(2)]
+    listed = deployment.run("tasks").stdout
+    resumed = [deployment.run("tasks", "resume", "late") for _ in range(2)]
     waiting = run_json(deployment, "tasks")
     table = deployment.run("tasks").stdout
     before = deployment.run("job", "result", good)
@@ -86,6 +89,11 @@ def test_jobs_and_dead_letters_are_managed_on_the_command_line(deployment: Deplo
         ("late", 1),
         ("logins", 1),
     ]
+    assert [run.returncode for run in paused + resumed] == [0, 0, 0, 0]
+    assert paused[1].stderr.strip() == "queue 'late' is paused already"
+    assert resumed[1].stderr.strip() == "queue 'late' is not paused"
+    assert re.search(r"Queue .*Paused", listed)
+    assert [row["paused"] for row in waiting["queues"]] == [False, False]
     assert waiting["workers"] == []
     assert [(row["action"], row["cron"]) for row in waiting["schedules"]] == [
         ("hourly", None),

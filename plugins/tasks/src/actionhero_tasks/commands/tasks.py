@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 
 from actionhero.cli import audited, format_option, write_json, write_rows
+from actionhero_tasks.commands.pausing import pause, resume
 from actionhero_tasks.commands.store_access import load_app, use_store
 from actionhero_tasks.dramatiq.global_broker import declarations, is_imported
-from actionhero_tasks.job import JobState
+from actionhero_tasks.job import JobState, QueueCounts
 from actionhero_tasks.reports import job_of
 from actionhero_tasks.worker.scheduler import schedules_of
 
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
 
     from actionhero import Application
     from actionhero.cli import CommandContext
-    from actionhero_tasks.job import QueueCounts
     from actionhero_tasks.stores.inspection import JobInspection
 
 
@@ -58,11 +58,18 @@ def tasks(context: click.Context, format_: str) -> None:
     if context.invoked_subcommand is not None:
         return
     app = load_app(context.obj)
-    counts, loads, now = use_store(
-        app, lambda store: (store.counts(), store.worker_loads(), store.now_ms())
+    counts, paused, loads, now = use_store(
+        app,
+        lambda store: (
+            store.counts(),
+            store.paused_queues(),
+            store.worker_loads(),
+            store.now_ms(),
+        ),
     )
+    columns_of_queues = {**_QUEUES, "paused": "Paused"} if paused else _QUEUES
     listings = [
-        ("queues", _queue_rows(counts), _QUEUES),
+        ("queues", _queue_rows(counts, paused), columns_of_queues),
         ("workers", _worker_rows(loads), _WORKERS),
         ("schedules", _schedule_rows(app, now), _SCHEDULES),
         ("actors", _actor_rows(), _ACTORS),
@@ -77,6 +84,10 @@ def tasks(context: click.Context, format_: str) -> None:
             write_rows(rows, columns, format_)
         else:
             click.echo(f"no {name}")
+
+
+tasks.add_command(pause)
+tasks.add_command(resume)
 
 
 @tasks.command()
@@ -149,11 +160,14 @@ def discard(context: CommandContext, ids: tuple[str, ...], every: bool) -> None:
     _for_each(context, ids, every, "discard")
 
 
-def _queue_rows(counts: Iterable[QueueCounts]) -> list[dict[str, Any]]:
-    rows = [dataclasses.asdict(queue_counts) for queue_counts in counts]
+def _queue_rows(counts: Iterable[QueueCounts], paused: Iterable[str]) -> list[dict[str, Any]]:
+    # A paused queue is listed even if it has no jobs.
+    queues = {name: QueueCounts(name) for name in paused} | {each.queue: each for each in counts}
+    rows = [dataclasses.asdict(queues[name]) for name in sorted(queues)]
     for row in rows:
         oldest = row.pop("oldest_ms")
         row["oldest_seconds"] = None if oldest is None else oldest / 1000
+        row["paused"] = row["queue"] in paused
     return rows
 
 
