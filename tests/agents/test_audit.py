@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import logging
 from typing import TYPE_CHECKING, Any
@@ -10,7 +11,7 @@ import aiohttp
 import pytest
 from plugins.mcp.tests.conftest import Site as Endpoint
 from plugins.mcp.tests.conftest import request
-from tests.agents.test_oauth import User, serving
+from tests.agents.test_oauth import User, Wait, serving
 
 from actionhero_oauth import AuthorizationServer
 from actionhero_redis.testing import redis_server  # noqa: F401 - a fixture
@@ -164,3 +165,45 @@ async def test_each_call_of_a_tool_that_writes_is_one_line(
     assert line["details"]["scopes"] == ["mcp"]
     assert line["details"]["inputs"] == {"name": "Ada", "password": "[redacted]"}
     assert line["details"]["request_id"]
+
+
+async def test_calls_without_a_result_are_recorded_too(
+    site: Site, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A call that asks has begun, and a cancelled one has failed."""
+    caplog.set_level(logging.INFO, "actionhero.audit")
+    lines = Lines(caplog)
+    [ada] = await connected(site, "ada")
+    lines.take()
+    _, asked, _ = await site.post(ada.token, "tools/call", name="ask", arguments={})
+    [question] = lines.take()
+    [key] = asked["result"]["inputRequests"]
+    answer = {key: {"action": "accept", "content": {"name": "Ada"}}}
+    state = asked["result"]["requestState"]
+    await site.post(
+        ada.token, "tools/call", name="ask", arguments={}, inputResponses=answer, requestState=state
+    )
+    [answered] = lines.take()
+    async with aiohttp.ClientSession() as session:
+        call = asyncio.create_task(
+            session.post(
+                site.url, json=request("tools/call", {"name": "wait"}),
+                headers={"Authorization": f"Bearer {ada.token}",
+                         "Accept": "application/json, text/event-stream"},
+            )
+        )  # fmt: skip
+        await asyncio.wait_for(Wait.began.wait(), 10)
+        call.cancel()
+        await asyncio.wait([call])
+    async with asyncio.timeout(10):
+        while not (cancelled := lines.take()):  # noqa: ASYNC110 - a server
+            await asyncio.sleep(0.01)
+
+    assert (question["outcome"], question["details"].get("error")) == (
+        "begun", "CONNECTION_ACTION_INPUT_REQUIRED"
+    )  # fmt: skip
+    assert answered["outcome"] == "success"
+    assert [(line["outcome"], line["details"]["error"]) for line in cancelled] == [
+        ("failure", "cancelled")
+    ]
+    assert cancelled[0]["details"]["request_id"]

@@ -109,12 +109,24 @@ class Rename(Action):
         return inputs.name
 
 
+class Wait(Action):
+    """Wait until the call is cancelled."""
+
+    name = "wait"
+    mcp = True
+    began = asyncio.Event()
+
+    async def run(self) -> None:
+        self.began.set()
+        await asyncio.Event().wait()
+
+
 class Application:
     """A plugin with the actions."""
 
     @hookimpl
     def actionhero_actions(self) -> list[type[Action]]:
-        return [SignIn, Me, Write, Ask, Rename]
+        return [SignIn, Me, Write, Ask, Rename, Wait]
 
 
 class Site(NamedTuple):
@@ -288,7 +300,7 @@ async def test_the_sdk_signs_in_steps_up_refreshes_and_is_revoked(site: Site) ->
 
     async with ada.agent() as client:
         assert [tool.name for tool in (await client.list_tools()).tools] == [
-            "ask", "me", "message-write", "rename"
+            "ask", "me", "message-write", "rename", "wait"
         ]  # fmt: skip
         me = await client.call_tool("me", {})
         assert me.structured_content == {"user": "ada", "scopes": ["mcp"]}

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from aiohttp import web
 
-from actionhero import Action, File, Inputs, PluginError, Secret
+from actionhero import Action, Field, File, Inputs, PluginError, Secret
 from actionhero.testing import running_app
 from actionhero_mcp import Prompt, Resource, Tool
 from actionhero_mcp import plugin as mcp_plugin
@@ -25,6 +25,12 @@ class Sensitive(Inputs):
     """Inputs with a secret."""
 
     password: Secret[str]
+
+
+class Tagged(Inputs):
+    """Inputs with a description that people see in part."""
+
+    name: str = Field(default="", description="A name.\U000e0041")
 
 
 class Upload(Inputs):
@@ -59,6 +65,13 @@ def action(mcp: Any, inputs: type[Inputs] = Fields, **attributes: Any) -> type[A
         (action(True, __doc__=None), "has no description"),
         (action(Tool(description="a\u202eb")), "invisible character U\\+202E in its description"),
         (action(Tool(title="a\U000e0041")), "invisible character U\\+E0041 in its title"),
+        (action(Tool(title="a\U000e0141b")), "invisible character U\\+E0141 in its title"),
+        (action(Tool(description="a\u2028b")), "invisible character U\\+2028 in its description"),
+        (
+            action(True, Tagged),
+            "invisible character U\\+E0041 in the schema of its inputs, at 'descr",
+        ),
+        (action(Prompt(), Tagged), "invisible character U\\+E0041 in the schema of its inputs"),
         (action(Tool(task=True)), "the action has no attribute 'task'"),
         (action(True, Sensitive), "has the secret input 'password'"),
         (action(True, Upload), "takes a file"),

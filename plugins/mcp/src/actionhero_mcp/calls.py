@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING, Any
 
-from actionhero import ErrorType, NotFound, Outcome, TypedError
+from actionhero import ErrorType, NotFound, Outcome, ServiceUnavailable, TypedError
 from actionhero.transport import ParsedPayload, TextPayload, dumps
 from actionhero_mcp.execution import Execution
 from actionhero_mcp.input_requests import InputRequests
@@ -73,12 +74,20 @@ class Calls:
         if "inputResponses" in params or "requestState" in params:
             self._input_requests.restore(request, connection, (offered.name, arguments))
         payload = ParsedPayload(arguments, refuse_unknown=True, is_plain=request.is_plain)
-        outcome, request_id = await self._execution.execute(
-            offered.action, payload, request, connection
-        )
+        try:
+            outcome, request_id = await self._execution.execute(
+                offered.action, payload, request, connection
+            )
+        except asyncio.CancelledError:
+            if not offered.is_read_only:
+                self._execution.record(
+                    offered, arguments, _cancelled(), connection, connection.request_id
+                )
+            raise
         if not offered.is_read_only:
             self._execution.record(offered, arguments, outcome, connection, request_id)
         if outcome.error is not None:
+            self._execution.refuse(outcome.error, connection)
             questions = self._questions(request, connection, (offered.name, arguments), outcome)
             if questions is not None:
                 return questions
@@ -121,6 +130,8 @@ class Calls:
         payload = TextPayload({name: [value] for name, value in found.values.items()})
         action = found.offered.action
         outcome, request_id = await self._execution.execute(action, payload, request, connection)
+        if outcome.error is not None:
+            self._execution.refuse(outcome.error, connection)
         questions = self._questions(request, connection, (uri, {}), outcome)
         if questions is not None:
             return questions
@@ -151,6 +162,8 @@ class Calls:
         outcome, request_id = await self._execution.execute(
             offered.action, payload, request, connection
         )
+        if outcome.error is not None:
+            self._execution.refuse(outcome.error, connection)
         questions = self._questions(request, connection, (offered.name, arguments), outcome)
         if questions is not None:
             return questions
@@ -186,6 +199,10 @@ class Calls:
             error = _too_large(action, len(body), self._limit_bytes)
             raise RpcError(INTERNAL_ERROR, error.message, status=200)
         return body
+
+
+def _cancelled() -> Outcome:
+    return Outcome(error=ServiceUnavailable("The call was cancelled"), cancelled=True)
 
 
 def _too_large(action: RegisteredAction, size: int, limit: int) -> TypedError:

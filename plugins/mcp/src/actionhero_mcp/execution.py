@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from actionhero import ANONYMOUS, AuditLog, Outcome, TypedError
+from actionhero import ANONYMOUS, AuditLog, ErrorType, Outcome, TypedError
 from actionhero.transport import Item, dumps, new_identifier
 from actionhero_mcp.challenges import challenge_of
 from actionhero_mcp.connection import MissingCapability
@@ -39,11 +39,7 @@ class Execution:
         request: Request,
         connection: McpConnection,
     ) -> tuple[Outcome, str]:
-        """Return the outcome of a call, and the identifier of its request in the log.
-
-        Raises:
-            RpcError: The caller has to sign in, lacks a scope, or the client a capability.
-        """
+        """Return the outcome of a call, and the identifier of its request in the log."""
         token = request.meta.get("progressToken")
         if isinstance(token, str | int):
             connection.progress_reporter = ProgressReporter(connection.sink, token)
@@ -61,8 +57,6 @@ class Execution:
             )
         if connection.progress_reporter is not None:
             connection.progress_reporter.finish()
-        if outcome.error is not None:
-            self._refuse(outcome.error, connection)
         return outcome, request_id
 
     async def _stream(
@@ -89,8 +83,12 @@ class Execution:
             outcome.body = b'{"items":[%b]}' % b",".join(items)
         return outcome
 
-    def _refuse(self, error: TypedError, connection: McpConnection) -> None:
-        """Raise the error of a caller without credentials, or of a client that cannot ask."""
+    def refuse(self, error: TypedError, connection: McpConnection) -> None:
+        """Raise the response to a call whose error is no result of it, if it is such an error.
+
+        Raises:
+            RpcError: The caller has to sign in, lacks a scope, or the client a capability.
+        """
         if isinstance(error, MissingCapability) and connection.peer.revision.is_modern:
             required: dict[str, Any] = {error.capability: {}}
             data = {"requiredCapabilities": required}
@@ -110,7 +108,8 @@ class Execution:
     ) -> None:
         """Record the call of a tool that may change something in the audit log.
 
-        A call that was refused is there already.
+        A call that was refused is there already. One that asks the user has begun: it is sent again
+        with the answer.
         """
         peer, error = connection.peer, outcome.error
         secret_names = offered.action.inputs.sensitive_names
@@ -126,10 +125,11 @@ class Execution:
         if error is not None:
             if is_recorded(error):
                 return
-            details["error"] = error.type.value
+            details["error"] = "cancelled" if outcome.cancelled else error.type.value
+        has_begun = error is not None and error.type == ErrorType.INPUT_REQUIRED
         self._audit.record(
             "mcp.tool",
-            "success" if error is None else "failure",
+            "success" if error is None else "begun" if has_begun else "failure",
             source=connection,
             action=offered.action.name,
             details={**details, "request_id": request_id},

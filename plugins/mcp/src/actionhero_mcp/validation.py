@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from typing import TYPE_CHECKING, Any, Final
 
@@ -24,6 +25,11 @@ if TYPE_CHECKING:
 
 #: The categories of characters that people do not see, and models do: controls, directions, tags.
 _INVISIBLE: Final = frozenset({"Cc", "Cf", "Co", "Cs"})
+#: Those of other categories: separators of lines, fillers, and selectors of variants, of which
+#: any text can be composed.
+_BLANK: Final = re.compile(
+    "[\u2028\u2029\u115f\u1160\u3164\uffa0\ufe00-\ufe0e\U000e0100-\U000e01ef]"
+)
 _HEADER_TYPES: Final = frozenset({"string", "integer", "boolean"})
 
 
@@ -64,6 +70,7 @@ def _tool_errors(app: Application, offered: OfferedTool) -> Iterator[str]:
             "'_' and '-'; set name"
         )
     yield from _text_errors(offered.name, offered.description, tool.title)
+    yield from _schema_errors(offered.input_schema)
     if tool.task and action.attribute("task") is None:
         yield "has task=True, but the action has no attribute 'task'; add task = Task()"
     secrets = sorted(action.inputs.sensitive_names)
@@ -110,6 +117,7 @@ def _prompt_errors(app: Application, offered: OfferedPrompt) -> Iterator[str]:
     if not NAME.fullmatch(offered.name):
         yield "has a name of more than 64 characters; set name"
     yield from _text_errors(offered.name, offered.description, offered.prompt.title)
+    yield from _schema_errors(offered.action.inputs.json_schema())
     yield from _completion_errors(app, offered.prompt.completions, offered.action)
 
 
@@ -117,13 +125,36 @@ def _text_errors(name: str, description: str, title: str | None) -> Iterator[str
     if not description.strip():
         yield "has no description, which models need to choose; write a docstring"
     for kind, text in (("name", name), ("description", description), ("title", title or "")):
-        hidden = [
-            character
-            for character in text
-            if character != "\n" and unicodedata.category(character) in _INVISIBLE
-        ]
-        if hidden:
-            yield f"has the invisible character U+{ord(hidden[0]):04X} in its {kind}; remove it"
+        if hidden := _hidden(text):
+            yield f"has the invisible character U+{ord(hidden):04X} in its {kind}; remove it"
+
+
+def _schema_errors(schema: Any) -> Iterator[str]:
+    """Yield the invisible characters in the names and descriptions of the inputs."""
+    if isinstance(schema, list):
+        for item in schema:
+            yield from _schema_errors(item)
+    if not isinstance(schema, dict):
+        return
+    texts = {key: schema.get(key) for key in ("title", "description")}
+    for name, text in (*((name, name) for name in schema.get("properties", ())), *texts.items()):
+        if isinstance(text, str) and (hidden := _hidden(text)):
+            yield (
+                f"has the invisible character U+{ord(hidden):04X} in the schema of its inputs, at "
+                f"{name!r}; remove it"
+            )
+    for value in schema.values():
+        yield from _schema_errors(value)
+
+
+def _hidden(text: str) -> str:
+    """Return the first character that people do not see; empty without one."""
+    for character in text:
+        if character != "\n" and (
+            unicodedata.category(character) in _INVISIBLE or _BLANK.match(character)
+        ):
+            return character
+    return ""
 
 
 def _completion_errors(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import re
 import socket
 from typing import TYPE_CHECKING, Any, Final
 
@@ -29,12 +30,15 @@ def is_global(address: str) -> bool:
 
 
 def is_address(host: str) -> bool:
-    """Return whether a host is an address, which aiohttp would not pass to the resolver."""
-    try:
-        ipaddress.ip_address(host)
-    except ValueError:
-        return False
-    return True
+    """Return whether a host is an address, which aiohttp would not pass to the resolver.
+
+    Also one that only the operating system takes for an address, such as `2130706433`: its last
+    part is a number (WHATWG URL §3.5).
+    """
+    if ":" in host:
+        return True
+    last = host.removesuffix(".").rpartition(".")[2]
+    return last.isdigit() or bool(re.fullmatch("0x[0-9a-f]*", last))
 
 
 def public_session(resolver: AbstractResolver) -> aiohttp.ClientSession:
