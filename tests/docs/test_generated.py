@@ -24,7 +24,9 @@ _SPECIFYING = (
     *("auth", "channels", "console", "db", "generate", "mcp", "oauth", "tasks", "web", "websocket"),
 )
 #: The hooks of plugins that implement hooks of the web plugin.
-_OF_WEB_PLUGINS = ("actionhero_mcp_", "actionhero_oauth_", "actionhero_websocket_")
+_OF_WEB_PLUGINS = (
+    *("actionhero_console_", "actionhero_mcp_", "actionhero_oauth_", "actionhero_websocket_"),
+)
 
 # The generators are not part of a package.
 with patch.object(sys, "path", [str(ROOT / "docs"), *sys.path]):

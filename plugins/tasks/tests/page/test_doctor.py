@@ -8,6 +8,8 @@ import pytest
 
 from actionhero import App, BootError, RunMode
 from actionhero.settings.sources import read_sources
+from actionhero_console import plugin as console_plugin
+from actionhero_redis import plugin as redis_plugin
 from actionhero_tasks import plugin as tasks_plugin
 from actionhero_tasks.doctor_checks import diagnose
 from actionhero_web import plugin as web_plugin
@@ -70,6 +72,21 @@ def test_in_development_the_page_is_local(tmp_path: Path) -> None:
     assert diagnoses == [("ok", "is not set; /tasks is available to clients on this machine only")]
     assert diagnose_password(tmp_path, ACTIONHERO_TASKS__PAGE="") == []
     assert diagnose_password(tmp_path, deploy=False) == []
+
+
+def test_with_a_console_the_page_leads_there(tmp_path: Path) -> None:
+    """Its operators need no password of the page; without its path, the page is as before."""
+    plugins = (web_plugin, redis_plugin, console_plugin)
+
+    without_password = diagnose_password(tmp_path, *plugins)
+    weak = diagnose_password(tmp_path, *plugins, ACTIONHERO_TASKS__OPERATOR_PASSWORD="hunter2")
+    without_console = diagnose_password(tmp_path, *plugins, ACTIONHERO_CONSOLE__PATH="")
+
+    assert without_password == [
+        ("ok", "is not set; /tasks leads to the console, if it has operators")
+    ]
+    assert weak[0][0] == "warning"
+    assert without_console == [("ok", "is not set, so there is no page at /tasks")]
 
 
 def test_without_an_http_server_there_is_no_check(tmp_path: Path) -> None:
