@@ -78,9 +78,13 @@ def test_with_a_console_the_page_leads_there(tmp_path: Path) -> None:
     """Its operators need no password of the page; without its path, the page is as before."""
     plugins = (web_plugin, redis_plugin, console_plugin)
 
-    without_password = diagnose_password(tmp_path, *plugins)
-    weak = diagnose_password(tmp_path, *plugins, ACTIONHERO_TASKS__OPERATOR_PASSWORD="hunter2")
-    without_console = diagnose_password(tmp_path, *plugins, ACTIONHERO_CONSOLE__PATH="")
+    redis = {"ACTIONHERO_REDIS__MODE": "embedded"}
+
+    without_password = diagnose_password(tmp_path, *plugins, **redis)
+    weak = diagnose_password(
+        tmp_path, *plugins, ACTIONHERO_TASKS__OPERATOR_PASSWORD="hunter2", **redis
+    )
+    without_console = diagnose_password(tmp_path, *plugins, ACTIONHERO_CONSOLE__PATH="", **redis)
 
     assert without_password == [
         ("ok", "is not set; /tasks leads to the console, if it has operators")
