@@ -16,7 +16,6 @@ from actionhero_channels import plugin as channels_plugin
 from actionhero_sessions import plugin as sessions_plugin
 from actionhero_websocket import console_panel
 from actionhero_websocket import plugin as websocket_plugin
-from actionhero_websocket.console_panel import parse_user, user_text
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -98,29 +97,31 @@ async def test_connections_are_listed_and_closed(site: Site, http: ClientSession
     await site.sign_in("eve")
     shown = await site.read("connections.list")
     of_user = await site.read("connections.list", json.dumps({"user": '"7"'}))
-    refused = await site.change("connections/close", json={"id": shown["connections"][0]["id"]})
+    # Those of one millisecond have any order.
+    rows = sorted(shown["connections"], key=lambda row: row["user"])
+    one = next(row for row in rows if row["user"] == SCRIPT)
+    refused = await site.change("connections/close", json={"id": one["id"]})
     site.client.cookies.clear()
     await site.sign_in("bob")
-    closed = await site.change("connections/close", json={"id": shown["connections"][1]["id"]})
+    closed = await site.change("connections/close", json={"id": one["id"]})
     closed_code = await close_code(sockets[1])
     all_closed = await site.change("connections/close_all", json={"user": '"7"'})
     codes = [await close_code(socket) for socket in sockets[2:]]
     nobody = await site.change("connections/close_all", json={"user": "null"})
     audited = [entry for entry in await site.audit() if entry.get("panel") == "connections"]
 
-    rows = shown["connections"]
-    assert [row["user"] for row in rows] == ["", SCRIPT, '"7"', '"7"']
+    assert [row["user"] for row in rows] == ["", '"7"', '"7"', SCRIPT]
     assert {(row["remote"], row["transport"]) for row in rows} == {("127.0.0.1", "websocket")}
     assert rows[0]["channels"] == {"count": 7, "names": [f"room:{number}" for number in range(5)]}
     assert (shown["count"], shown["next"], shown["only_this_process"]) == (4, "", True)
-    assert [row["id"] for row in of_user["connections"]] == [row["id"] for row in rows[2:]]
+    assert {row["id"] for row in of_user["connections"]} == {row["id"] for row in rows[1:3]}
     assert refused.status_code == 403
     assert closed.json()["value"] == {"closed": True}
     assert all_closed.json()["value"] == {"closed": 2}
     assert (closed_code, codes) == (1008, [1008, 1008])
     assert nobody.status_code == 422
     assert {(entry["target"], entry["outcome"]) for entry in audited} == {
-        (f"connection {rows[1]['id']}", "begun"), (f"connection {rows[1]['id']}", "success"),
+        (f"connection {one['id']}", "begun"), (f"connection {one['id']}", "success"),
         ('all connections of user "7"', "begun"), ('all connections of user "7"', "success"),
         ("all connections of user null", "begun"), ("all connections of user null", "failure"),
     }  # fmt: skip
@@ -141,20 +142,3 @@ async def test_connections_are_paged(
     assert first["next"] == first["connections"][-1]["id"]
     assert second["next"] == ""
     assert first["count"] == second["count"] == len(sockets)
-
-
-@pytest.mark.parametrize(("user", "text"), [
-    (7, "7"),
-    ("7", '"7"'),
-    ("ada", "ada"),
-    (" ada", '" ada"'),
-    ({"tenant": 1}, '{"tenant":1}'),
-    (9007199254740993, "9007199254740993"),
-    ("null", '"null"'),
-    (None, ""),
-])  # fmt: skip
-def test_users_are_read_as_they_are_written(user: Any, text: str) -> None:
-    """A number and a text with the same digits are different users."""
-    assert user_text(user) == text
-    assert parse_user(text) == user
-    assert type(parse_user(text)) is type(user)

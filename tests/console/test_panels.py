@@ -75,13 +75,15 @@ async def test_sessions_of_a_user_are_ended(site: Site) -> None:
     await site.sign_in("eve")
     shown = await site.read("sessions.list", '{"user": "7"}')
     handle = shown["sessions"][0]["handle"]
-    inputs = {"user": 7, "handle": handle}
+    inputs = {"user": "7", "handle": handle}
     refused = await site.change("sessions/end", json=inputs)
     site.client.cookies.clear()
     await site.sign_in("bob")
     ended = await site.change("sessions/end", json=inputs)
     rest = await site.read("sessions.list", '{"user": "7"}')
-    all_ended = await site.change("sessions/end_all", json={"user": 7})
+    all_ended = await site.change("sessions/end_all", json={"user": "7"})
+    other = await site.change("sessions/end_all", json={"user": '"8"'})
+    none = await site.change("sessions/end_all", json={"user": "null"})
 
     assert [each["keys"] for each in shown["sessions"]] == [[SCRIPT, "userId"]] * 2
     assert "a secret value" not in repr(shown)
@@ -89,6 +91,9 @@ async def test_sessions_of_a_user_are_ended(site: Site) -> None:
     assert ended.json()["value"] == {"ended": True}
     assert len(rest["sessions"]) == 1
     assert all_ended.json()["value"] == {"ended": 1}
+    # The user `"8"` is a text, and not the number.
+    assert other.json()["value"] == {"ended": 0}
+    assert none.status_code == 422
     assert await site.read("sessions.count") == {"count": 1, "is_complete": True}
     assert await site.read("sessions.list", '{"user": ""}') == {"user": "", "sessions": []}
 

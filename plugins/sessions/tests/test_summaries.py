@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
-from actionhero_sessions import Sessions
+from actionhero_sessions import SessionCount, Sessions
 
 if TYPE_CHECKING:
     from plugins.sessions.tests.conftest import Site
@@ -46,8 +46,8 @@ async def test_sessions_are_counted_up_to_a_limit(site: Site) -> None:
         async with site.browser() as browser:
             await browser.put("/session", json={"user": user})
 
-    assert await sessions.count() == (before.count + 3, True)
-    assert await sessions.count(2) == (2, False)
+    assert await sessions.count() == SessionCount(before.count + 3, is_complete=True)
+    assert await sessions.count(2) == SessionCount(2, is_complete=False)
 
 
 async def test_listing_does_not_renew_sessions(site: Site) -> None:

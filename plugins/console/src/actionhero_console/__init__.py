@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from actionhero_console.provider import PanelProvider as PanelProvider
     from actionhero_console.redirects import panel_redirects as panel_redirects
     from actionhero_console.settings import ConsoleSettings as ConsoleSettings
+    from actionhero_console.users import parse_user as parse_user
+    from actionhero_console.users import user_text as user_text
 
 __getattr__, __dir__, __all__ = lazy_names(
     __name__,
@@ -29,5 +31,6 @@ __getattr__, __dir__, __all__ = lazy_names(
         ".provider": ["PanelProvider"],
         ".redirects": ["panel_redirects"],
         ".settings": ["ConsoleSettings"],
+        ".users": ["parse_user", "user_text"],
     },
 )

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Final
 
-from actionhero import Field, Inputs
-from actionhero_console import Change, Panel, PanelContext
+from actionhero import Field, Inputs, InvalidInput
+from actionhero_console import Change, Panel, PanelContext, parse_user, user_text
 from actionhero_sessions.sessions import Sessions
 
 _ASSETS: Final = Path(__file__).parent / "assets"
@@ -15,14 +16,14 @@ _ASSETS: Final = Path(__file__).parent / "assets"
 class ListInputs(Inputs):
     """The user whose sessions are listed."""
 
-    #: A JSON value, such as `7`, or else a text; empty: none.
-    user: str = Field(default="", max_length=200)
+    #: As `parse_user` reads it; empty: none.
+    user: str = Field(default="", max_length=500)
 
 
 class UserInputs(Inputs):
-    """A user."""
+    """A user, as `parse_user` reads it."""
 
-    user: int | str
+    user: str = Field(min_length=1, max_length=500)
 
 
 class SessionInputs(UserInputs):
@@ -53,28 +54,29 @@ def sessions_panel() -> Panel:
 
 async def list_sessions(inputs: ListInputs, context: PanelContext) -> dict[str, Any]:
     """Return the sessions of a user."""
-    user = _user_of(inputs.user)
-    sessions = [] if user == "" else await context.app.get(Sessions).of(user)
-    return {"user": user, "sessions": [summary._asdict() for summary in sessions]}
+    user = parse_user(inputs.user)
+    sessions = [] if user is None else await context.app.get(Sessions).of(user)
+    return {"user": user_text(user), "sessions": [summary._asdict() for summary in sessions]}
 
 
 async def count_sessions(context: PanelContext) -> dict[str, Any]:
     """Return the number of all sessions, up to 10,000."""
     count = await context.app.get(Sessions).count(10_000)
-    return count._asdict()
+    return asdict(count)
 
 
 async def end_session(inputs: SessionInputs, context: PanelContext) -> dict[str, bool]:
     """End one session of a user."""
-    return {"ended": await context.app.get(Sessions).end(inputs.user, inputs.handle)}
+    return {"ended": await context.app.get(Sessions).end(_user_of(inputs), inputs.handle)}
 
 
 async def end_sessions(inputs: UserInputs, context: PanelContext) -> dict[str, int]:
     """End all sessions of a user."""
-    return {"ended": await context.app.get(Sessions).destroy_all(inputs.user)}
+    return {"ended": await context.app.get(Sessions).destroy_all(_user_of(inputs))}
 
 
-def _user_of(text: str) -> int | str:
-    """Return the user as the application knows them: a number, if the text is one."""
-    text = text.strip()
-    return int(text) if text.isdecimal() and text.isascii() and len(text) < 20 else text
+def _user_of(inputs: UserInputs) -> Any:
+    user = parse_user(inputs.user)
+    if user is None:
+        raise InvalidInput("it names no user", key="user")
+    return user

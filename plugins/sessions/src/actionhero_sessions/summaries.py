@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from actionhero.transport import dumps
@@ -45,7 +46,8 @@ class SessionSummary(NamedTuple):
     keys: tuple[str, ...]
 
 
-class SessionCount(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class SessionCount:
     """The number of sessions of all users."""
 
     count: int

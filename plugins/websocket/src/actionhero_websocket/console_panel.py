@@ -5,10 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from actionhero import Field, Inputs, InvalidInput, MalformedRequest
-from actionhero.transport import loads
-from actionhero_console import Change, Panel, PanelContext
-from actionhero_websocket.connections.connection_info import encode_user
+from actionhero import Field, Inputs, InvalidInput
+from actionhero_console import Change, Panel, PanelContext, parse_user, user_text
 from actionhero_websocket.connections.connections import Connections
 
 if TYPE_CHECKING:
@@ -111,25 +109,6 @@ async def close_connections(inputs: UserInputs, context: PanelContext) -> dict[s
     if user is None:
         raise InvalidInput("it names no user", key="user")
     return {"closed": await context.app.get(Connections).close_user(user)}
-
-
-def parse_user(text: str) -> Any:
-    """Return the user that a text names: a JSON value, such as `7`, or else the text itself.
-
-    `None` stands for no user. In texts, browsers do not round large numbers.
-    """
-    text = text.strip()
-    try:
-        return loads(text.encode()) if text else None
-    except MalformedRequest:
-        return text
-
-
-def user_text(user: Any) -> str:
-    """Return the text that `parse_user` reads as a user; empty for an anonymous client."""
-    if user is None:
-        return ""
-    return user if isinstance(user, str) and parse_user(user) == user else encode_user(user)
 
 
 def _row(info: ConnectionInfo, channels: Any) -> dict[str, Any]:

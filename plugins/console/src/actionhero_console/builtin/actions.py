@@ -10,7 +10,6 @@ from actionhero import (
     ConnectionTypeNotFound,
     Field,
     Inputs,
-    MalformedRequest,
     NotFound,
     Principal,
 )
@@ -18,7 +17,6 @@ from actionhero.transport import (
     TextPayload,
     dumps_pretty,
     error_document,
-    loads,
     outcome_value,
     request_id,
 )
@@ -29,6 +27,7 @@ from actionhero_console.operators import Role
 from actionhero_console.panels import Change, Panel, PanelContext
 from actionhero_console.rates import merge_actions
 from actionhero_console.settings import ConsoleSettings
+from actionhero_console.users import parse_user
 from actionhero_web import WebSettings, routes_of
 
 if TYPE_CHECKING:
@@ -118,7 +117,7 @@ async def run_action(inputs: RunInputs, context: PanelContext) -> dict[str, Any]
     _find(app, inputs.name)
     connection = Connection(TRANSPORT, context.connection.remote)
     if inputs.user:
-        connection.principal = Principal(_user(inputs.user), method="operator")
+        connection.principal = Principal(parse_user(inputs.user), method="operator")
     started = time.perf_counter()
     outcome = await app.pipeline.execute(connection, inputs.name, TextPayload(inputs.values))
     milliseconds = round((time.perf_counter() - started) * 1000, 1)
@@ -164,11 +163,3 @@ def _facts(app: Application, inputs: RunInputs) -> Mapping[str, Any]:
         preview = TextPayload(inputs.values).preview()
         values = app.actions.find(inputs.name).inputs.redact_payload(preview)
     return {"action_name": inputs.name, "as_user": inputs.user, "inputs": values}
-
-
-def _user(text: str) -> Any:
-    """Return a user as on the command line: a JSON value, or a text."""
-    try:
-        return loads(text.encode())
-    except MalformedRequest:
-        return text
