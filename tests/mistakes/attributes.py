@@ -340,4 +340,14 @@ ATTRIBUTES: list[Mistake] = [
         "action 'greet' (guestbook.py, application 'guestbook') has version = '2'; "
         "write a number from 1, as in 2",
     ),
+    Mistake(
+        "a parameter of a path of another framework",
+        greet(
+            "web = 'GET /greet/<int:id>'",
+            "    async def run(self, id: int) -> int:\n        return id\n",
+        ),
+        "action 'greet' (guestbook.py, application 'guestbook') has an invalid web: the path "
+        "'/greet/<int:id>' has the parameter '<int:id>'; write '{id}' and annotate the input as "
+        "int (reported by plugin 'actionhero_web')",
+    ),
 ]

@@ -110,6 +110,13 @@ SETTINGS: list[Mistake] = [
         environ={"ACTIONHERO_PORT": "8080"},
     ),
     Mistake(
+        "a variable for the environment with another name",
+        "",
+        "1 invalid setting:\n"
+        "  ACTIONHERO_ENVIRONMENT: unknown setting; did you mean 'ACTIONHERO_ENV'?",
+        environ={"ACTIONHERO_ENVIRONMENT": "production"},
+    ),
+    Mistake(
         "an unknown environment",
         "",
         "ACTIONHERO_ENV: unknown environment 'prod'; did you mean 'production'?",
@@ -190,5 +197,45 @@ SETTINGS: list[Mistake] = [
         """,
         "application 'guestbook' cannot be imported: after guestbook: SystemExit: 3"
         " (guestbook.py); fix the module",
+    ),
+    Mistake(
+        "a decorator of another framework",
+        """
+        import actionhero_web
+        @actionhero_web.get("/greet")
+        async def greet(): ...
+        """,
+        "application 'guestbook' cannot be imported: after guestbook: AttributeError: module "
+        "'actionhero_web' has no attribute 'get' (guestbook.py); an action is a class: class "
+        "Items(Action), with name, web and async def run",
+    ),
+    Mistake(
+        "an application in code",
+        """
+        from actionhero import App
+        app = App()
+        """,
+        "application 'guestbook' cannot be imported: after guestbook: TypeError: App.__init__() "
+        "missing 3 required positional arguments: 'sources', 'mode', and 'host' (guestbook.py); "
+        "applications are not created in code; an action is a class: class Items(Action), with "
+        "name, web and async def run",
+    ),
+    Mistake(
+        "an error of another framework",
+        """
+        from actionhero import HTTPException
+        """,
+        "application 'guestbook' cannot be imported: after guestbook: ImportError: cannot import "
+        "name 'HTTPException' from 'actionhero' (guestbook.py); raise NotFound(…), Forbidden(…) "
+        "or another subclass of TypedError",
+    ),
+    Mistake(
+        "an injection of another framework",
+        """
+        from actionhero import Depends
+        """,
+        "application 'guestbook' cannot be imported: after guestbook: ImportError: cannot import "
+        "name 'Depends' from 'actionhero' (guestbook.py); an initializer provides an object, and "
+        "call.get(Class) returns it",
     ),
 ]

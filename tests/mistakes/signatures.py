@@ -117,7 +117,8 @@ SIGNATURES: list[Mistake] = [
         """,
         "action 'greet' (guestbook.py, application 'guestbook') takes 'book' of the"
         " type guestbook.Book, which cannot be an input; use a model, a dataclass, "
-        "a typed dictionary, or a type that pydantic supports",
+        "a typed dictionary, or a type that pydantic supports; an object that an initializer "
+        "provides is call.get(Book)",
     ),
     Mistake(
         "a type of another language",

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import socket
+import sys
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from tests.mistakes.application import Mistake, application, load, normalized
+from tests.mistakes.application import Mistake, application, load, messages, normalized
 
 from actionhero import BootError
+from actionhero.app import App
+from actionhero.settings import read_sources
 from actionhero_db import plugin as db_plugin
 from actionhero_redis import plugin as redis_plugin
+from actionhero_tasks import plugin as tasks_plugin
 from actionhero_web import plugin as web_plugin
 
 if TYPE_CHECKING:
@@ -26,13 +30,13 @@ class Mail(Initializer):
 
 
 async def failure(
-    folder: Path, plugin: Any, *, source: str = "", environ: dict[str, str] | None = None
+    folder: Path, *plugins: Any, source: str = "", environ: dict[str, str] | None = None
 ) -> str:
     """Start an application that fails, and return the message."""
     mistake = Mistake("a start", source, "", environ=environ or {})
     with application(mistake, folder) as package:
         with pytest.raises(BootError) as raised:
-            await load(mistake, package, folder, (plugin,)).start()
+            await load(mistake, package, folder, plugins).start()
         return normalized(str(raised.value), folder, package)
 
 
@@ -89,3 +93,76 @@ async def test_an_initializer_that_fails(tmp_path: Path) -> None:
         "initializer 'mail' (guestbook.Mail, application 'guestbook') failed to start: "
         "OSError: no route to host"
     )
+
+
+BOOK = """
+from tortoise import fields
+from tortoise.models import Model
+
+
+class Base(Model):
+    class Meta:
+        abstract = True
+
+
+class Book(Base):
+    id = fields.IntField(primary_key=True)
+"""
+
+
+@pytest.mark.parametrize(
+    ("source", "files", "message"),
+    [
+        (
+            BOOK,
+            {},
+            "model 'Book' (guestbook.py) is not in a module 'models', so it has no table; move "
+            "it to the module guestbook.models",
+        ),
+        (
+            "from . import shelf",
+            {"guestbook/shelf.py": BOOK},
+            "model 'Book' (guestbook/shelf.py) is not in a module 'models', so it has no table; "
+            "move it to the module guestbook.models",
+        ),
+        ("", {"guestbook/models.py": BOOK}, ""),
+        (
+            "",
+            {"guestbook/models.py": "from .shelf import Book\n", "guestbook/shelf.py": BOOK},
+            "",
+        ),
+    ],
+    ids=["package", "another-module", "models", "imported-by-models"],
+)
+def test_a_model_outside_of_the_modules_of_models(
+    source: str, files: dict[str, str], message: str, tmp_path: Path
+) -> None:
+    """Its first query would fail: it has no connection and no table."""
+    mistake = Mistake("a model", source, message, files=files)
+
+    assert messages(mistake, tmp_path, (db_plugin,)).partition(" (reported")[0] == message
+
+
+def test_a_model_in_an_application_of_one_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A file cannot have a module `models`: the remedy is a folder."""
+    (tmp_path / "onefile.py").write_text(BOOK, "utf-8")
+    monkeypatch.setattr(sys, "path", sys.path[:])
+    environ = {"ACTIONHERO_ENV": "test", "ACTIONHERO_APP__PACKAGE": "onefile"}
+
+    app = App.from_plugins((db_plugin,), read_sources(tmp_path, environ=environ))
+    monkeypatch.delitem(sys.modules, "onefile")
+
+    [problem] = app.problems
+    assert "; make 'onefile' a folder, and move it to the module onefile.models (" in problem
+
+
+async def test_a_job_store_that_does_not_respond(tmp_path: Path) -> None:
+    """The message names the variable of its URL."""
+    environ = {"DATABASE_URL": "postgres://localhost:1/none", "ACTIONHERO_TASKS__STORE": "postgres"}
+
+    message = await failure(tmp_path, tasks_plugin, db_plugin, environ=environ)
+
+    assert message.startswith("cannot use the job store: PostgreSQL: ")
+    assert message.endswith("; start it, or set DATABASE_URL to another server")

@@ -60,7 +60,8 @@ def field_fault(name: str, type_: Any) -> str | None:
         remedy = (
             f"{_REQUEST}, of a parameter 'call: Call'"
             if module.startswith("aiohttp.")
-            else "use a model, a dataclass, a typed dictionary, or a type that pydantic supports"
+            else "use a model, a dataclass, a typed dictionary, or a type that pydantic supports; "
+            f"an object that an initializer provides is call.get({type_name.rpartition('.')[2]})"
         )
         return f"{name!r} of the type {module}.{type_name}, which cannot be an input; {remedy}"
     return None

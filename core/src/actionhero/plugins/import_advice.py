@@ -14,6 +14,29 @@ if TYPE_CHECKING:
     from types import FrameType
 
 _MISSING: Final = re.compile(r"cannot import name '(\w+)'")
+_NO_ATTRIBUTE: Final = re.compile(r"module 'actionhero\w*' has no attribute '(\w+)'")
+
+_ACTION: Final = "an action is a class: class Items(Action), with name, web and async def run"
+#: The remedies for names of other frameworks, which are imported from ours.
+_FOREIGN: Final = {
+    "APIRouter": "actions need no router; an action has its route in 'web'",
+    "BaseModel": "inputs are a class of Inputs; other models are imported from pydantic",
+    "BaseSettings": "settings are a class of Settings",
+    "Body": "the fields of a body are parameters of run",
+    "Depends": "an initializer provides an object, and call.get(Class) returns it",
+    "FastAPI": _ACTION,
+    "Flask": _ACTION,
+    "HTTPException": "raise NotFound(…), Forbidden(…) or another subclass of TypedError",
+    "Query": "the fields of a query are parameters of run",
+    "Request": "the request over HTTP is call.connection.raw",
+    "Response": "responses are classes of aiohttp.web",
+    "Router": "actions need no router; an action has its route in 'web'",
+    "UploadFile": "an uploaded file is an input of the type File",
+}
+#: The decorators of other frameworks.
+_DECORATORS: Final = frozenset(
+    {"action", "delete", "get", "patch", "post", "put", "route", "task", "websocket"}
+)
 
 
 def import_advice(error: BaseException) -> str | None:
@@ -22,7 +45,9 @@ def import_advice(error: BaseException) -> str | None:
     if frame is None:
         return None
     if isinstance(error, AttributeError):
-        return _hidden_module(error, frame)
+        return _hidden_module(error, frame) or _decorator_advice(error)
+    if isinstance(error, TypeError) and str(error).startswith("App.__init__() missing"):
+        return f"applications are not created in code; {_ACTION}"
     if isinstance(error, NameError) and (name := undefined_name(error)):
         remedy = advice(name, (*frame.f_locals, *frame.f_globals))
         return remedy or f"define or import {name!r} before this line"
@@ -50,6 +75,10 @@ def _import_advice(error: ImportError) -> str | None:
     if "circular import" in str(error):
         return "move the shared names to a third module, or the import into the function"
     match = _MISSING.match(str(error))
+    if match and (error.name or "").partition("_")[0] == "actionhero":
+        remedy = _FOREIGN.get(match[1]) or (_ACTION if match[1] in _DECORATORS else None)
+        if remedy is not None:
+            return remedy
     module = sys.modules.get(error.name or "")
     near = match and difflib.get_close_matches(match[1], dir(module), n=1)
     return f"did you mean {near[0]!r}?" if near else None
@@ -65,3 +94,9 @@ def _hidden_module(error: AttributeError, frame: FrameType) -> str | None:
                 f"name, as in 'from {module} import {error.name}'"
             )
     return None
+
+
+def _decorator_advice(error: AttributeError) -> str | None:
+    """Return the remedy for `@actionhero_web.get("/")`, as in other frameworks."""
+    match = _NO_ATTRIBUTE.match(str(error))
+    return _ACTION if match and match[1] in _DECORATORS else None

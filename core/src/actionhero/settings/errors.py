@@ -9,7 +9,7 @@ from actionhero.errors import ConfigurationError
 from actionhero.inputs.problems import VALIDATOR_PREFIXES
 from actionhero.redaction import MASK, mask_url, mask_urls
 from actionhero.settings.model import Settings, contains_secret, mask_value
-from actionhero.settings.sources import PREFIX
+from actionhero.settings.sources import ENVIRONMENT_VARIABLE, PREFIX, PROCESS_VARIABLES
 from actionhero.settings.values import Origin, SettingValue
 
 if TYPE_CHECKING:
@@ -61,6 +61,8 @@ def unknown_section(setting: SettingValue, sections: Mapping[str, type[Settings]
     """Return the error of a value in a section that no plugin defines."""
     section, origin = setting.path[0], setting.origin
     if origin.is_variable:
+        if len(setting.path) == 1 and (name := _closest_process_variable(section)):
+            return SettingError(str(origin), f"unknown setting; did you mean {name!r}?")
         if match := _closest_variable(setting.path, sections):
             hint = f"did you mean {match!r}? {_PLUGIN_HINT}"
             return SettingError(str(origin), f"unknown setting; {hint}")
@@ -210,8 +212,16 @@ def _closest_variable(path: tuple[str, ...], sections: Mapping[str, type[Setting
     return match and variable_name(match)
 
 
-def _closest(name: str, known: Iterable[str]) -> str | None:
+def _closest_process_variable(section: str) -> str | None:
+    name = variable_name(section)
+    # Before all others, as no setting is meant.
+    if name in {"ACTIONHERO_ENVIRONMENT", "ACTIONHERO_MODE"}:
+        return ENVIRONMENT_VARIABLE
+    return _closest(name, PROCESS_VARIABLES, cutoff=0.9)
+
+
+def _closest(name: str, known: Iterable[str], cutoff: float = 0.6) -> str | None:
     # Imported here because most starts have no misspelled setting.
     from difflib import get_close_matches
 
-    return next(iter(get_close_matches(name, list(known), n=1)), None)
+    return next(iter(get_close_matches(name, list(known), n=1, cutoff=cutoff)), None)

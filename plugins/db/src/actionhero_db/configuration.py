@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from actionhero import PluginError
 from actionhero.settings import AppSettings
+from actionhero_db.misplaced_models import misplaced_models
 from actionhero_db.models import models_of
 from actionhero_db.settings import DbSettings
 from actionhero_db.url import DatabaseUrl
@@ -43,10 +44,10 @@ def configuration_errors(app: Application) -> list[str]:
         models = models_of(app)
     except PluginError as error:
         return [str(error)]
+    errors = misplaced_models(app, models)
     if not models:
-        return []
+        return errors
     settings = app.get(DbSettings)
-    errors = []
     if settings.url is None and app.environment == "production":
         errors.append(
             "db.url is not set, and SQLite must be selected explicitly in production; set "

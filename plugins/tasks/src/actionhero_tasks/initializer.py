@@ -9,6 +9,7 @@ from actionhero import Initializer, RunMode, UnavailableError
 from actionhero.settings import AppSettings
 from actionhero_tasks.job import BrokerUnavailable, StoreUnavailable
 from actionhero_tasks.settings import TasksSettings
+from actionhero_tasks.store_factory import store_error
 from actionhero_tasks.task import ATTRIBUTE
 from actionhero_tasks.tasks import Tasks
 
@@ -59,7 +60,7 @@ class TasksInitializer(Initializer):
                 "ACTIONHERO_TASKS__BROKER_URL to its URL"
             ) from error
         except StoreUnavailable as error:
-            raise UnavailableError(f"cannot use the job store: {error}") from error
+            raise store_error(app, error) from error
 
     async def stop(self, app: Application) -> None:
         """Close the store."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 from weakref import WeakKeyDictionary
 
-from actionhero import BootError, RunMode
+from actionhero import BootError, RunMode, UnavailableError
 from actionhero_tasks.queue_limits import limits_of
 from actionhero_tasks.settings import TasksSettings
 from actionhero_tasks.stores.backend import StoreBackend
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from actionhero_tasks.broker_url import BrokerUrl
     from actionhero_tasks.brokers.backend import BrokerBackend
     from actionhero_tasks.brokers.delivery import BrokerDelivery
+    from actionhero_tasks.job import StoreUnavailable
     from actionhero_tasks.stores.outbox import Outbox
     from actionhero_tasks.stores.store import JobStore
 
@@ -57,6 +58,13 @@ def select_store(app: Application) -> StoreBackend:
     if (reason := backend.unavailable_reason(app)) is not None:
         raise BootError(f"tasks.store is {name!r}, and {reason}{_remedy(backend, reason)}")
     return backend
+
+
+def store_error(app: Application, error: StoreUnavailable) -> UnavailableError:
+    """Return the error of a command whose job store cannot be used."""
+    variable = select_store(app).url_variable
+    remedy = f"; start it, or set {variable} to another server" if variable else ""
+    return UnavailableError(f"cannot use the job store: {error}{remedy}")
 
 
 def select_broker(app: Application, url: BrokerUrl) -> BrokerBackend:

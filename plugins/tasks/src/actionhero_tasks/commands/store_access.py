@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, TypeVar
 
 import click
 
-from actionhero import RunMode, UnavailableError
+from actionhero import RunMode
 from actionhero.cli import configure_logs
 from actionhero_tasks.job import InvalidText, StoreUnavailable
-from actionhero_tasks.store_factory import open_store
+from actionhero_tasks.store_factory import open_store, store_error
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -49,4 +49,4 @@ def use_store(app: Application, function: Callable[[JobInspection], Result]) -> 
     except (InvalidText, UnicodeEncodeError):
         raise click.UsageError("an argument is not UTF-8") from None
     except StoreUnavailable as error:
-        raise UnavailableError(f"cannot use the job store: {error}") from error
+        raise store_error(app, error) from error

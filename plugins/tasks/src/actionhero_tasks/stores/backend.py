@@ -25,6 +25,8 @@ class StoreBackend(ABC):
     is_shared: ClassVar[bool] = True
     #: What `pip install` needs for it, for messages; empty if nothing is needed.
     requirement: ClassVar[str] = ""
+    #: The variable with the URL of its server, for messages; empty if it has none.
+    url_variable: ClassVar[str] = ""
 
     def unavailable_reason(self, app: Application) -> str | None:
         """Return why the application cannot use the store, or `None` if it can.

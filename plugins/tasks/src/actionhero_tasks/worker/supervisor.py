@@ -10,12 +10,12 @@ import signal
 import sys
 from typing import TYPE_CHECKING, Final
 
-from actionhero import LifecycleError, Supervisor, UnavailableError
+from actionhero import LifecycleError, Supervisor
 from actionhero.cli import EXIT_CONFIGURATION, EXIT_UNAVAILABLE
 from actionhero.transport import EXIT_SOFTWARE, Backoff, StopSignals, parent_environ
 from actionhero_tasks.job import StoreUnavailable
 from actionhero_tasks.settings import TasksSettings
-from actionhero_tasks.store_factory import open_store
+from actionhero_tasks.store_factory import open_store, store_error
 from actionhero_tasks.worker.health_server import HealthServer
 from actionhero_tasks.worker.heartbeats import HEARTBEAT_VARIABLE, HeartbeatReader
 from actionhero_tasks.worker_id import WORKER_ID_VARIABLE, new_worker_id
@@ -87,7 +87,7 @@ class WorkerSupervisor(Supervisor):
         try:
             store = await asyncio.to_thread(open_store, self._app)
         except StoreUnavailable as error:
-            raise UnavailableError(f"cannot use the job store: {error}") from error
+            raise store_error(self._app, error) from error
         try:
             with StopSignals(loop, self._stop):
                 health_server = await self._start_health_server()

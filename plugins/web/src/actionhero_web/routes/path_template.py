@@ -119,6 +119,12 @@ def _parse_segment(path: str, text: str) -> Segment:
                 f"than 'path'; write '{{{name}}}' and annotate the input as {converter or 'int'}"
             )
         return Segment(name, SegmentKind.PARAMETER)
+    if text[0] == "<" and text[-1] == ">":
+        converter, _, name = text[1:-1].rpartition(":")
+        raise ValueError(
+            f"the path {path!r} has the parameter {text!r}; write '{{{name}}}' and annotate the "
+            f"input as {converter or 'str'}"
+        )
     if "{" in text or "}" in text:
         raise ValueError(
             f"the path {path!r} has braces that do not enclose a whole segment; "

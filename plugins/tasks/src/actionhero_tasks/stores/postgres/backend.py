@@ -17,6 +17,7 @@ class PostgresBackend(StoreBackend):
     """Stores jobs in the PostgreSQL database of the application."""
 
     name: ClassVar[str] = "postgres"
+    url_variable: ClassVar[str] = "DATABASE_URL"
     place: ClassVar[str] = "PostgreSQL"
     requirement: ClassVar[str] = "actionhero-tasks[postgres]"
 

@@ -16,6 +16,7 @@ class RedisBackend(StoreBackend):
     """Stores jobs in the Redis of the application."""
 
     name: ClassVar[str] = "redis"
+    url_variable: ClassVar[str] = "REDIS_URL"
     place: ClassVar[str] = "Redis"
     requirement: ClassVar[str] = "actionhero-tasks[redis]"
 
