@@ -114,14 +114,14 @@ def _claim(folder: Path) -> Slot:
 
 
 def _discard_other_layout(folder: Path, slot: Slot, layout: object) -> None:
-    digest = layout_digest(layout)
+    expected = layout_digest(layout)
     path = folder / "layout"
     stored = path.read_text("ascii") if path.exists() else None
-    if stored == digest or any(number != slot.number for number in live_slots(folder)):
+    if stored == expected or any(number != slot.number for number in live_slots(folder)):
         return
     for values in folder.glob("*.db"):
         values.unlink()
-    path.write_text(digest, "ascii")
+    path.write_text(expected, "ascii")
 
 
 def layout_digest(layout: object) -> str:
