@@ -6,6 +6,7 @@ import time
 from collections import OrderedDict
 from functools import lru_cache
 from hashlib import blake2b
+from hmac import compare_digest
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from actionhero_limits.quota import State
@@ -151,7 +152,7 @@ class LocalStore:
     async def reset(self, quota: Quota, digest: str) -> bool:
         """Delete the count of an identity in this process."""
         for name, identity in self._stored:
-            if name == quota.name and digest_of(identity) == digest:
+            if name == quota.name and compare_digest(digest_of(identity), digest):
                 del self._stored[name, identity]
                 return True
         return False
