@@ -293,4 +293,4 @@ async def test_actions_are_called_by_class_with_typed_inputs() -> None:
             await app.call(Welcome, nam="Ada")
         for arguments in (("welcome", ada), (Welcome, ada, ada)):
             with pytest.raises(TypeError, match=r"has positional inputs; write call\('greet'"):
-                await app.call(*arguments)  # type: ignore[call-overload]
+                await app.call(*arguments)

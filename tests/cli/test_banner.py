@@ -66,7 +66,7 @@ async def test_urls_respond_and_commands_succeed(
 def test_dev_restarts_when_code_changes(book: Place) -> None:
     """URLs and commands are printed at the first start only."""
     running = book.start("dev")
-    assert running.wait_for(r"Development server\. It restarts when code or settings change\.")
+    running.wait_for(r"Development server\. It restarts when code or settings change\.")
     running.wait_for("Try:\n  curl ")
 
     book.write("book/colors.py", "RED = 'red'\n")

@@ -320,5 +320,5 @@ async def test_plugin_adds_links(tmp_path: Path) -> None:
     async with running(CompletePlugin(tmp_path)) as app:
         links = app.app.servers[0].links()
 
-        origin = f"http://127.0.0.1:{app.app.servers[0].port}"  # type: ignore[attr-defined]
+        origin = f"http://127.0.0.1:{app.app.servers[0].port}"
         assert links == [Link("Page", f"{origin}/assets/"), Link("Feed", f"{origin}/feed")]

@@ -62,4 +62,4 @@ async def test_listing_does_not_renew_sessions(site: Site) -> None:
     [summary] = await sessions.of(99)
 
     assert summary.expires_ms < (time.time() + 101) * 1000
-    assert 0 < int(site.redis.ttl(key)) <= 100  # type: ignore[arg-type]
+    assert 0 < int(site.redis.ttl(key)) <= 100

@@ -28,7 +28,7 @@ class Echo(Endpoint):
     async def respond(self, request: EndpointRequest) -> EncodedResponse:
         is_routed = request.request._match_info is not None
         identity = f'"{request.request_id}","{request.remote}"'.encode()
-        headers = ()
+        headers: tuple[tuple[str, str], ...] = ()
         if "own" in request.request.raw_path:
             headers = (("Access-Control-Allow-Origin", "https://own.example"), ("Vary", "Origin"))
         body = b'[%b,%d,"%b"]' % (identity, is_routed, request.request.method.encode())
@@ -80,7 +80,7 @@ async def test_an_outer_application_reads_the_response(tmp_path: Path) -> None:
 
     @web.middleware
     async def outside(request: web.Request, handler: Any) -> web.StreamResponse:
-        response = await handler(request)
+        response: web.StreamResponse = await handler(request)
         classes.append(type(response))
         return response
 

@@ -78,7 +78,7 @@ def test_with_a_console_the_page_leads_there(tmp_path: Path) -> None:
     """Its operators need no password of the page; without its path, the page is as before."""
     plugins = (web_plugin, redis_plugin, console_plugin)
 
-    redis = {"ACTIONHERO_REDIS__MODE": "embedded"}
+    redis: dict[str, Any] = {"ACTIONHERO_REDIS__MODE": "embedded"}
 
     without_password = diagnose_password(tmp_path, *plugins, **redis)
     weak = diagnose_password(
