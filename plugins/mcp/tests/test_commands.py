@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 from typing import TYPE_CHECKING
 
 import pytest
+
+from actionhero_mcp.comparison import parse_definitions
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -85,6 +88,21 @@ def test_tools_are_listed_and_compared(run: Run, tmp_path: Path) -> None:
         "tool 'numbers-add': description has changed",
         "tool 'numbers-add': title has changed",
     ]
+
+
+@pytest.mark.parametrize(
+    ("text", "error"),
+    [
+        ("{", "Expecting property name"),
+        ("[]", "it has no tools; write it with 'actionhero mcp list --format json'"),
+        ('{"tool": []}', "it has no tools"),
+        ('{"tools": 7}', "tools is no list of objects"),
+        ('{"prompts": [7]}', "prompts is no list of objects"),
+    ],
+)
+def test_a_file_without_definitions_is_an_error(text: str, error: str) -> None:
+    with pytest.raises(ValueError, match=re.escape(error)):
+        parse_definitions(text)
 
 
 def test_a_tool_is_inspected_and_called(run: Run) -> None:

@@ -125,3 +125,24 @@ async def test_headers_of_an_endpoint_take_precedence(tmp_path: Path) -> None:
 def test_two_endpoints_at_one_path_are_an_error(tmp_path: Path) -> None:
     with pytest.raises(PluginError, match="two plugins have an endpoint at '/echo': "):
         application(tmp_path, Echo(), Echo())
+
+
+async def test_a_slash_at_the_end_is_the_same_path(tmp_path: Path) -> None:
+    class Other(Echo):
+        path = "/other"
+
+        async def respond(self, request: EndpointRequest) -> EncodedResponse:
+            return EncodedResponse(200, b'"other"')
+
+    class Slash(Other):
+        path = "/other/"
+
+        async def respond(self, request: EndpointRequest) -> EncodedResponse:
+            return EncodedResponse(200, b'"slash"')
+
+    async def body_of(path: str) -> Any:
+        return (await get(application(tmp_path, Echo(), Other(), Slash()), path))[1]
+
+    assert (await body_of("/echo/"))[3] == "GET"
+    assert await body_of("/other") == "other"
+    assert await body_of("/other/") == "slash"

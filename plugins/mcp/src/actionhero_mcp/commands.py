@@ -24,7 +24,7 @@ from actionhero.cli import (
 from actionhero.transport import new_identifier, run_interruptible
 from actionhero_mcp.catalog import Catalog, catalog_for
 from actionhero_mcp.client_configuration import CLIENTS, configuration_for, write_configuration
-from actionhero_mcp.comparison import changes_between, definitions_of
+from actionhero_mcp.comparison import changes_between, definitions_of, parse_definitions
 from actionhero_mcp.revisions import MODERN, REVISIONS
 from actionhero_mcp.signing import digest
 from actionhero_mcp.warnings import warnings_of
@@ -118,7 +118,7 @@ def check(context: CommandContext, against: Path) -> None:
     changes the behavior of a model, without a question.
     """
     try:
-        earlier = json.loads(against.read_text("utf-8"))
+        earlier = parse_definitions(against.read_text("utf-8"))
     except (OSError, ValueError) as error:
         click.echo(f"Error: {against} is no list of definitions: {error}", err=True)
         sys.exit(EXIT_CONFIGURATION)

@@ -25,7 +25,23 @@ def definitions_of(catalog: Catalog) -> dict[str, Any]:
     return {kind: json.loads(catalog.listed(kind, revision)) for kind in _KEYS}
 
 
-def changes_between(earlier: Any, later: dict[str, Any]) -> list[str]:
+def parse_definitions(text: str) -> dict[str, Any]:
+    """Return the definitions in the output of `mcp list --format json`.
+
+    Raises:
+        ValueError: It is something else.
+    """
+    definitions = json.loads(text)
+    if not isinstance(definitions, dict) or definitions.keys().isdisjoint(_KEYS):
+        raise ValueError("it has no tools; write it with 'actionhero mcp list --format json'")
+    for kind in _KEYS:
+        items = definitions.get(kind, [])
+        if not isinstance(items, list) or not all(isinstance(item, dict) for item in items):
+            raise ValueError(f"{kind} is no list of objects")
+    return definitions
+
+
+def changes_between(earlier: dict[str, Any], later: dict[str, Any]) -> list[str]:
     """Return the changes between two lists of definitions, a line each."""
     changes = []
     for kind, key in _KEYS.items():
@@ -46,6 +62,5 @@ def changes_between(earlier: Any, later: dict[str, Any]) -> list[str]:
     return changes
 
 
-def _by_key(definitions: Any, kind: str, key: str) -> dict[str, Any]:
-    items = definitions.get(kind, []) if isinstance(definitions, dict) else []
-    return {str(item.get(key)): item for item in items if isinstance(item, dict)}
+def _by_key(definitions: dict[str, Any], kind: str, key: str) -> dict[str, Any]:
+    return {str(item.get(key)): item for item in definitions.get(kind, [])}

@@ -128,7 +128,11 @@ def build_application(app: Application) -> web.Application:
     router.add_routes(health_routes(app))
     for path, endpoint in endpoints.by_path.items():
         # For other spellings of the path, for native middlewares, and for an outer application.
-        router.add_route("*", path, partial(dispatcher.dispatch_endpoint, endpoint))
+        respond = partial(dispatcher.dispatch_endpoint, endpoint)
+        router.add_route("*", path, respond)
+        if not path.endswith("/") and path + "/" not in endpoints.by_path:
+            # The same route, as for actions.
+            router.add_route("*", path + "/", respond)
     for _, route in app.plugins.collect("actionhero_web_routes", web.AbstractRouteDef, app=app):
         router.add_routes([route])
     # Without a prefix, files have the same paths as actions, which take precedence.
