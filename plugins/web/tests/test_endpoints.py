@@ -143,6 +143,6 @@ async def test_a_slash_at_the_end_is_the_same_path(tmp_path: Path) -> None:
     async def body_of(path: str) -> Any:
         return (await get(application(tmp_path, Echo(), Other(), Slash()), path))[1]
 
-    assert (await body_of("/echo/"))[3] == "GET"
+    assert (await body_of("/echo/"))[3] == "POST"
     assert await body_of("/other") == "other"
     assert await body_of("/other/") == "slash"
