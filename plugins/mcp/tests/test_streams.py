@@ -6,8 +6,9 @@ import asyncio
 import contextlib
 import json
 import time
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
+import aiohttp
 import pytest
 from plugins.mcp.tests.conftest import TokensPlugin, meta, request
 from plugins.mcp.tests.published_schemas import check_messages
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from plugins.mcp.tests.conftest import Serve, Site
+
+    from actionhero_mcp.connection import McpConnection
 
 REVISION = "2025-11-25"
 UPDATED = "notifications/resources/updated"
@@ -58,6 +61,21 @@ class Wait(Action):
         except asyncio.CancelledError:
             Wait.states.put_nowait("cancelled")
             raise
+
+
+class Flood(Action):
+    """Log 30 MB at once, which no client reads so quickly."""
+
+    name = "flood"
+    mcp = True
+    steps: asyncio.Queue[int]
+
+    async def run(self, call: Call) -> str:
+        call.progress(1)
+        await asyncio.wait_for(Flood.steps.get(), 20)
+        for _ in range(3000):
+            cast("McpConnection", call.connection).log("info", "x" * 10_000)
+        return "done"
 
 
 class Event(NamedTuple):
@@ -150,8 +168,8 @@ async def connect(site: Site, user: int, revision: str = REVISION) -> Agent:
 async def site(serve: Serve, request: pytest.FixtureRequest) -> AsyncIterator[Site]:
     """Start the application with channels."""
     url = request.getfixturevalue("redis_server").url
-    Count.steps, Wait.states = asyncio.Queue(), asyncio.Queue()
-    actions = (RoomView, Count, Wait)
+    Count.steps, Wait.states, Flood.steps = asyncio.Queue(), asyncio.Queue(), asyncio.Queue()
+    actions = (RoomView, Count, Wait, Flood)
     plugins = (redis_plugin, channels_plugin, *actions, ChannelPlugin(), TokensPlugin())
     async with serve(*plugins, ACTIONHERO_REDIS__URL=url) as site:
         yield site
@@ -348,3 +366,20 @@ async def test_a_start_with_other_lists_is_announced(
                             await asyncio.wait_for(listening.next(), 0.1)
 
     assert [message["method"] for message in received] == ["notifications/tools/list_changed"] * 2
+
+
+async def test_notifications_that_nothing_reads_are_not_kept_in_memory(site: Site) -> None:
+    """The result arrives nevertheless, after those that were buffered."""
+    agent = await connect(site, 7)
+    async with agent.call("flood") as stream:
+        first = await stream.next()
+        Flood.steps.put_nowait(1)
+        with contextlib.suppress(aiohttp.ClientError):
+            await stream.response.content.read()
+    messages = []
+    async with agent.get(first.id) as stream:
+        while not messages or "result" not in messages[-1]:
+            messages.append((await stream.next()).message)
+
+    assert messages[-1]["result"]["content"][0]["text"] == "done"
+    assert 50 < len(messages) < 150

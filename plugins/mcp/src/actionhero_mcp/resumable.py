@@ -8,7 +8,7 @@ import secrets
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from actionhero_mcp.event_log import Event, stream_key
-from actionhero_mcp.sse import HEARTBEAT, HttpSink
+from actionhero_mcp.sse import BUFFER_BYTES, HEARTBEAT, HttpSink
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
@@ -71,6 +71,11 @@ class ResumableSink(HttpSink):
         self._number = 1
         self._is_lost = False
         self._is_kept = True
+
+    def notify(self, method: str, params: dict[str, Any]) -> None:
+        """Send a notification, unless more wait than a client reads or Redis stores meanwhile."""
+        if self._buffered_bytes <= BUFFER_BYTES:
+            super().notify(method, params)
 
     def _abort(self) -> None:
         transport = self._request.request.transport
