@@ -8,9 +8,10 @@ import json
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from plugins.mcp.tests.conftest import ACTIONS, META, MODERN, TokensPlugin, meta, request
+from plugins.mcp.tests.conftest import ACTIONS, META, MODERN, AddInputs, TokensPlugin, meta, request
 
 from actionhero import Action, PluginError
+from actionhero_mcp import Tool
 
 if TYPE_CHECKING:
     from plugins.mcp.tests.conftest import Serve, Site
@@ -64,6 +65,28 @@ async def test_pages_of_allowed_origins_may_read_responses(serve: Serve) -> None
     assert "Mcp-Session-Id" in reply.headers["Access-Control-Expose-Headers"]
     assert other.status == 403
     assert "Access-Control-Allow-Origin" not in other.headers
+
+
+class Regional(Action):
+    """Return nothing."""
+
+    name = "regional"
+    mcp = Tool(header={"other": "Region"})
+
+    async def run(self, inputs: AddInputs) -> None:
+        """Do nothing."""
+
+
+async def test_a_preflight_allows_the_headers_that_repeat_arguments(serve: Serve) -> None:
+    origin = {"Origin": "http://localhost:3000", "Access-Control-Request-Method": "POST"}
+    async with (
+        serve(Regional) as site,
+        site.client.options(site.url, headers=origin) as response,
+    ):
+        allowed = response.headers["Access-Control-Allow-Headers"].split(", ")
+
+    assert response.status == 204
+    assert {"Mcp-Name", "mcp-param-region"} <= set(allowed)
 
 
 @pytest.mark.parametrize(

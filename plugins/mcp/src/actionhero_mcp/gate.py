@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING, Final
 
 from actionhero import Connection, MalformedRequest, Principal, SignInRequired, TypedError
 from actionhero_mcp.admission import Admitted, Refused
+from actionhero_mcp.catalog import catalog_for
 from actionhero_mcp.challenges import Challenge, header_of
 from actionhero_mcp.handshake import SESSION
 from actionhero_mcp.jsonrpc import RpcError
@@ -27,11 +28,6 @@ if TYPE_CHECKING:
 _ALLOWED_HEADERS: Final = (
     "Content-Type, Accept, Authorization, MCP-Protocol-Version, Mcp-Session-Id, Mcp-Method, "
     "Mcp-Name, Last-Event-ID"
-)
-_PREFLIGHT_HEADERS: Final = (
-    ("Access-Control-Allow-Methods", "POST, GET, OPTIONS"),
-    ("Access-Control-Allow-Headers", _ALLOWED_HEADERS),
-    ("Access-Control-Max-Age", "7200"),
 )
 _EXPOSED_HEADERS: Final = "Mcp-Session-Id, WWW-Authenticate, Retry-After, X-Request-Id"
 
@@ -69,6 +65,17 @@ class Gate:
             ("Vary", "Origin"),
         )
 
+    @cached_property
+    def _preflight_headers(self) -> Headers:
+        """The headers of the response to a preflight (Fetch §3.2)."""
+        tools = catalog_for(self._app).tools.values()
+        repeated = sorted({header for tool in tools for header in tool.header_parameters})
+        return (
+            ("Access-Control-Allow-Methods", "POST, GET, OPTIONS"),
+            ("Access-Control-Allow-Headers", ", ".join((_ALLOWED_HEADERS, *repeated))),
+            ("Access-Control-Max-Age", "7200"),
+        )
+
     def challenge(self, parameters: dict[str, str]) -> dict[str, str]:
         """Return the parameters of `WWW-Authenticate`."""
         schemes = self._app.pipeline.authentication.challenges("mcp")
@@ -86,7 +93,7 @@ class Gate:
             raise _refused(403, reason)
         if http.method != "POST":
             if http.method == "OPTIONS":
-                raise _refused(204, "", _PREFLIGHT_HEADERS)
+                raise _refused(204, "", self._preflight_headers)
             if not (http.method == "GET" and SESSION in http.headers and self._is_legacy):
                 raise _refused(405, "Method not allowed", (("Allow", "POST, OPTIONS"),))
         if self._app.is_stopping:
