@@ -144,6 +144,15 @@ def test_the_shell_is_interactive_on_a_terminal(book: Place) -> None:
     assert history.stat().st_mode & 0o777 == 0o600
 
 
+def test_an_unknown_plugin_has_a_suggestion_and_the_usage_of_the_command(place: Place) -> None:
+    """The name is not a command, so the usage is that of `plugins`."""
+    command = place.run("plugins", "wbe", "--format", "json")
+
+    assert command.code == 2
+    assert "Usage: actionhero plugins [OPTIONS]" in command.stderr
+    assert command.stderr.endswith("unknown plugin 'wbe'; did you mean 'web'?\n")
+
+
 def test_a_plugin_is_shown_in_detail(place: Place) -> None:
     """Its version, file, hooks, settings and commands."""
     command = place.run("plugins", "web", "--format", "json")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import sys
 from typing import TYPE_CHECKING, Any
 
@@ -150,8 +151,14 @@ def _find(app: App, name: str) -> Plugin:
     for plugin in app.plugins.plugins:
         if name in (plugin.name, plugin.distribution):
             return plugin
-    known = ", ".join(plugin.name for plugin in app.plugins.plugins)
-    raise click.BadParameter(f"unknown plugin {name!r}; available: {known}", param_hint="'NAME'")
+    known = [plugin.name for plugin in app.plugins.plugins]
+    near = difflib.get_close_matches(name, known, n=1)
+    hint = f"did you mean {near[0]!r}?" if near else f"available: {', '.join(known)}"
+    context = click.get_current_context()
+    if context.info_name == name:
+        # The usage of `plugins`, as there is no command with this name.
+        context = context.parent or context
+    raise click.BadParameter(f"unknown plugin {name!r}; {hint}", context, param_hint="'NAME'")
 
 
 def _details(app: App, plugin: Plugin) -> dict[str, Any]:
