@@ -86,7 +86,7 @@ class JobInspection(Protocol):
         """Pause a queue, and return whether it was not paused.
 
         Until it is resumed, no worker claims its jobs, and none is sent to a message broker.
-        Running jobs go on, and so do those that a broker has.
+        Running jobs go on.
         """
 
     @abstractmethod

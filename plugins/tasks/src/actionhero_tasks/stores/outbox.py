@@ -72,6 +72,9 @@ class Outbox(ABC):
     ) -> list[Claim]:
         """Claim jobs by id, as far as they are ready.
 
+        Those of paused queues are not claimed, but marked as unsent; their messages are
+        acknowledged.
+
         Args:
             worker_id: The worker.
             queues: The queues to claim from; `None`: all.

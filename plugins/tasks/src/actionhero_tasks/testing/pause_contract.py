@@ -41,6 +41,24 @@ class PauseContract(StoreSuite):
         assert [claim.id for claim in rest] == [job.id for job in mail]
         assert store.paused_queues() == []
 
+    def test_jobs_that_a_broker_has_are_paused(self, store: JobStore) -> None:
+        """Their messages are returned, and sent again when the queue is resumed."""
+        mail = [new_job(queue="mail") for _ in range(2)]
+        other = new_job(queue="other")
+        store.add([*mail, other])
+        sent = store.settle_and_claim("one", ["other"], 1)[0]
+        store.pause_queue("mail")
+
+        while_paused = store.settle_and_claim("one", None, 10)[0]
+        [counts] = [each for each in store.counts() if each.queue == "mail"]
+        store.resume_queue("mail")
+        claims = store.settle_and_claim("one", None, 10)[0]
+
+        assert [claim.id for claim in sent] == [other.id]
+        assert while_paused == []
+        assert counts.ready == 2
+        assert [claim.id for claim in claims] == [job.id for job in mail]
+
     def test_suspects_of_a_paused_queue_are_not_claimed(self, store: JobStore) -> None:
         """Nor sent."""
         job = new_job(queue="mail")

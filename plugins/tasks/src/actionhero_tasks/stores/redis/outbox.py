@@ -98,8 +98,8 @@ end
 local excluded = {}
 local last_excluded = at + tonumber(ARGV[at])
 for index = at + 1, last_excluded do excluded[ARGV[index]] = true end
-local paused = redis.call('SMEMBERS', P .. 'paused')
-for _, queue in ipairs(paused) do excluded[queue] = true end
+local paused, is_paused = redis.call('SMEMBERS', P .. 'paused'), {}
+for _, queue in ipairs(paused) do excluded[queue] = true; is_paused[queue] = true end
 local is_filtered = queues ~= nil or last_excluded > at or #paused > 0
 at = last_excluded + 1
 
@@ -133,7 +133,12 @@ if at <= #ARGV then
   for index = at, #ARGV do
     local job = load_job(ARGV[index])
     if job and (job.state == 'sent' or job.state == 'sending' or job.state == 'ready') then
-      start(ARGV[index], job)
+      if not is_paused[job.queue] then
+        start(ARGV[index], job)
+      elseif job.state ~= 'ready' then
+        redis.call('HSET', P .. 'job:' .. ARGV[index], 'state', 'ready')
+        move(ARGV[index], job, 'ready')
+      end
     end
   end
 elseif redis.call('ZCOUNT', P .. 'running:' .. worker_id, max_deliveries, '+inf') == 0 then

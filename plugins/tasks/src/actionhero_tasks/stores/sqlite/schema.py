@@ -209,5 +209,14 @@ def claim_by_ids(count: int) -> str:
     """
     return (
         f"{_CLAIM} WHERE id IN ({', '.join('?' * count)}) "
-        f"AND state IN ({READY}, {SENDING}, {SENT}) {_RETURNING}"
+        f"AND state IN ({READY}, {SENDING}, {SENT}) "
+        f"AND queue NOT IN (SELECT queue FROM paused_queues) {_RETURNING}"
+    )
+
+
+def unsend_paused(count: int) -> str:
+    """Return the statement that marks jobs of paused queues as unsent; its parameters are ids."""
+    return (
+        f"UPDATE jobs SET state = {READY} WHERE id IN ({', '.join('?' * count)}) "
+        f"AND state IN ({SENDING}, {SENT}) AND queue IN (SELECT queue FROM paused_queues)"
     )

@@ -118,7 +118,8 @@ def claim(
 def claim_by_ids(
     connection: sqlite3.Connection, worker_id: str, ids: Sequence[str], now: int
 ) -> list[Claim]:
-    """Claim jobs by id, as far as they are ready."""
+    """Claim jobs by id, as far as they are ready; those of paused queues become unsent."""
+    connection.execute(schema.unsend_paused(len(ids)), list(ids))
     statement = schema.claim_by_ids(len(ids))
     return _claims(connection.execute(statement, [worker_id, now, *ids]).fetchall())
 

@@ -60,7 +60,8 @@ BEGIN
     RETURN number;
 END $$;
 
--- Claims jobs by id, as far as they are ready; without ids, one suspect.
+-- Claims jobs by id, as far as they are ready; those of paused queues become unsent. Without ids,
+-- claims one suspect.
 CREATE FUNCTION tasks.claim_delivered(
     worker text, lease bigint, step_number bigint, names text[], excluded text[], ids text[]
 )
@@ -85,10 +86,16 @@ BEGIN
             excluded || ARRAY(SELECT p.queue FROM tasks.paused_queues p), now
         );
     ELSE
+        IF EXISTS (SELECT FROM tasks.paused_queues) THEN
+            UPDATE tasks.jobs j SET state = :READY
+            WHERE j.id = ANY (ids) AND j.state IN (:SENDING, :SENT)
+                AND j.queue IN (SELECT p.queue FROM tasks.paused_queues p);
+        END IF;
         rows := ARRAY(
             SELECT j.ctid FROM tasks.jobs j
             WHERE j.id = ANY (ids) AND j.state IN (:READY, :SENDING, :SENT)
-            FOR UPDATE SKIP LOCKED
+                AND NOT EXISTS (SELECT FROM tasks.paused_queues p WHERE p.queue = j.queue)
+            FOR UPDATE OF j SKIP LOCKED
         );
         RETURN QUERY SELECT * FROM tasks.claim_rows(rows, worker, step_number, now);
     END IF;
