@@ -44,7 +44,7 @@ PICTURE: ViewportSize = {"width": 1280, "height": 800}
 CALLS_SECONDS = 100.0
 #: The users of the picture of the chat, and the messages that they write.
 USERS = ("Grace", "Katherine", "Ada")
-CONVERSATION = [
+MESSAGES = [
     ("Grace", "Good morning! The new build is on the staging server."),
     ("Ada", "Thank you. I will try the import with the large file first."),
     ("Katherine", "The numbers of last night look right to me: 48,213 rows, no rejects."),
@@ -124,13 +124,13 @@ def take_pictures() -> None:
         origin = url.rpartition("/")[0]
         browser = launch(playwright.chromium)
         windows = {name: sign_up(browser, origin, name) for name in USERS}
-        for name, text in CONVERSATION:
+        for name, text in MESSAGES:
             field = windows[name].get_by_label("Write a message")
             field.fill(text)
             field.press("Enter")
             expect(field).to_have_value("")
         for page in windows.values():
-            expect(page.get_by_role("log").locator(".body")).to_have_count(len(CONVERSATION))
+            expect(page.get_by_role("log").locator(".body")).to_have_count(len(MESSAGES))
         console = open_page(browser, origin + PAGES["console"])
         expect(console.locator("#connection")).to_have_attribute(
             "data-state", "connected", timeout=20_000
