@@ -192,7 +192,7 @@ async def test_calls_without_a_result_are_recorded_too(
                          "Accept": "application/json, text/event-stream"},
             )
         )  # fmt: skip
-        await asyncio.wait_for(Wait.began.wait(), 10)
+        await asyncio.wait_for(Wait.BEGAN.wait(), 10)
         call.cancel()
         await asyncio.wait([call])
     async with asyncio.timeout(10):

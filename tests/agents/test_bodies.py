@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from actionhero_redis.testing import ThrowAwayRedis
 
 #: Those of programs; pages need a session too.
-PATHS = ("/mcp", "/oauth/token", "/oauth/register", "/oauth/revoke")
+PATHS = ("/mcp", "/mcp/", "/oauth/token", "/oauth/register", "/oauth/revoke")
 FORM = "x-www-form-urlencoded"
 LARGE_BYTES = 40 * 1024 * 1024
 #: 300 KiB that expand to 300 MiB.
@@ -28,7 +28,7 @@ BOMB = gzip.compress(bytes(300 * 1024 * 1024), 9)
 
 async def status_of(port: int, path: str, headers: str, body: bytes) -> int:
     """Send a request, and return the status of its response."""
-    kind = "json" if path in ("/mcp", "/oauth/register") else FORM
+    kind = "json" if path in ("/mcp", "/mcp/", "/oauth/register") else FORM
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
     head = f"POST {path} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nContent-Type: application/{kind}\r\n"
     writer.write(f"{head}{headers}\r\n\r\n".encode() + body)

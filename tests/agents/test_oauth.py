@@ -114,10 +114,10 @@ class Wait(Action):
 
     name = "wait"
     mcp = True
-    began = asyncio.Event()
+    BEGAN = asyncio.Event()
 
     async def run(self) -> None:
-        self.began.set()
+        self.BEGAN.set()
         await asyncio.Event().wait()
 
 
