@@ -376,7 +376,7 @@ async def test_notifications_that_nothing_reads_are_not_kept_in_memory(site: Sit
         Flood.steps.put_nowait(1)
         with contextlib.suppress(aiohttp.ClientError):
             await stream.response.content.read()
-    messages = []
+    messages: list[Any] = []
     async with agent.get(first.id) as stream:
         while not messages or "result" not in messages[-1]:
             messages.append((await stream.next()).message)
