@@ -175,6 +175,23 @@ CALLS: list[Mistake] = [
         "headers and cookies as inputs, or check for None (guestbook.py)",
     ),
     Mistake(
+        "a misspelled attribute of the call",
+        run("async def run(self, call: Call) -> str:", "return call.sesion"),
+        "action 'greet' failed: 'Call' object has no attribute 'sesion'; did you mean 'session'?",
+    ),
+    Mistake(
+        "an attribute of a request of another framework",
+        run("async def run(self, call: Call) -> str:", "return call.headers['Accept']"),
+        "action 'greet' failed: 'Call' object has no attribute 'headers'; declare headers as "
+        "inputs, as in Annotated[str, Header()]",
+    ),
+    Mistake(
+        "a user of another framework",
+        run("async def run(self, call: Call) -> str:", "return call.user.name"),
+        "action 'greet' failed: 'Call' object has no attribute 'user'; the caller is "
+        "call.principal",
+    ),
+    Mistake(
         "a missing input",
         run("async def run(self, name: str) -> str:"),
         "to the client: InvalidInput('Missing required param: name')",

@@ -2,11 +2,23 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     from actionhero.call import Call
     from actionhero.errors import TypedError
+
+#: Where a call has what other frameworks have in an attribute of the request.
+_ELSEWHERE: Final = {
+    "app": "the application is call.get(Application)",
+    "body": "the fields of a body are parameters of run",
+    "cookies": "declare cookies as inputs, as in Annotated[str, Cookie()]",
+    "headers": "declare headers as inputs, as in Annotated[str, Header()]",
+    "params": "inputs are parameters of run",
+    "query": "the fields of a query are parameters of run",
+    "request": "the request over HTTP is call.connection.raw",
+    "user": "the caller is call.principal",
+}
 
 
 def without_message(error: TypedError) -> TypeError:
@@ -29,3 +41,17 @@ def lacks_request(error: BaseException, call: Call) -> bool:
     while traceback.tb_next is not None:
         traceback = traceback.tb_next
     return {"connection", "raw"} <= set(traceback.tb_frame.f_code.co_names)
+
+
+def attribute_advice(error: BaseException, call: Call) -> str:
+    """Return the remedy for an attribute that a call does not have; empty for other errors."""
+    if not isinstance(error, AttributeError) or error.obj is not call:
+        return ""
+    # Imported here because few calls fail in this way.
+    from difflib import get_close_matches  # noqa: PLC0415
+
+    names = [name for name in dir(call) if not name.startswith("_")]
+    missing = error.name or ""
+    near = get_close_matches(missing, names, n=1)
+    remedy = _ELSEWHERE.get(missing) or (f"did you mean {near[0]!r}?" if near else "")
+    return f"; {remedy}" if remedy else ""

@@ -23,7 +23,7 @@ from actionhero.inputs.scrubber import Scrubber
 from actionhero.json import UnsupportedType
 from actionhero.logs import request_id as current_request_id
 from actionhero.outputs import OutputMismatch, ResultError
-from actionhero.pipeline.author_faults import lacks_request, without_message
+from actionhero.pipeline.author_faults import attribute_advice, lacks_request, without_message
 from actionhero.pipeline.exception_reports import ExceptionReports
 
 if TYPE_CHECKING:
@@ -192,7 +192,9 @@ class ErrorHandler:
                 "action %r failed: %s%s",
                 action.name,
                 error,
-                f" ({action.source})" if isinstance(error, OutputMismatch) else "",
+                f" ({action.source})"
+                if isinstance(error, OutputMismatch)
+                else attribute_advice(error, call),
                 exc_info=None if isinstance(error, ResultError) else error,
                 extra={"scrubber": scrubber},
             )
