@@ -93,6 +93,25 @@ async def test_concurrent_processes_run_each_migration_once(notebook: Any) -> No
     assert await notebook.count("note") == 1
 
 
+async def test_changed_models_are_named_without_automatic_migrations(
+    notebook: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A developer who runs migrations by hand is warned, too."""
+    await notebook.make(ONE, "initial")
+    await notebook.migrate()
+    notebook.write(TWO)
+    environ = {
+        "ACTIONHERO_ENV": "development",
+        "ACTIONHERO_DB__AUTO_MIGRATE": "false",
+        "DATABASE_URL": notebook.url,
+    }
+
+    async with running_app(plugin, Plugin(notebook.models), environ=environ):
+        pass
+
+    assert "the models of 'notes' have changed since their newest migration" in caplog.text
+
+
 async def test_migrations_run_at_start_in_development(
     notebook: Any, caplog: pytest.LogCaptureFixture
 ) -> None:

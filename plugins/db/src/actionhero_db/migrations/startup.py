@@ -30,21 +30,19 @@ async def migrate_at_startup(app: Application, database: Database) -> None:
         logger.warning("%s", sentence)
     if settings.migrates_in(app.environment):
         await engine.migrate(None, None, lambda line: logger.info("migrations: %s", line))
-        if app.environment == "development":
-            for label in await engine.changed_labels():
-                logger.warning(
-                    "the models of %r have changed since their newest migration; run: "
-                    "actionhero db make --label %s NAME",
-                    label,
-                    label,
-                )
-        return
-    pending = await engine.pending()
-    if pending:
+    elif pending := await engine.pending():
         raise ConfigurationError(
             f"the database at {database.url} is not up to date; pending: {_shortened(pending)}; "
             "run: actionhero db migrate, or set ACTIONHERO_DB__AUTO_MIGRATE=true"
         )
+    if app.environment == "development":
+        for label in await engine.changed_labels():
+            logger.warning(
+                "the models of %r have changed since their newest migration; run: "
+                "actionhero db make --label %s NAME",
+                label,
+                label,
+            )
 
 
 def _shortened(names: list[str]) -> str:
