@@ -147,6 +147,24 @@ def test_a_file_of_another_version_is_rejected(
         open_store()
 
 
+def test_a_file_that_only_lacks_tables_is_upgraded(
+    open_store: Callable[[], SqliteStore], tmp_path: Path
+) -> None:
+    """Its jobs stay, so that an update of the package needs no steps of the user."""
+    store, job = open_store(), new_job()
+    store.add([job])
+    store.close()
+    with sqlite3.connect(tmp_path / "jobs.sqlite3") as connection:
+        connection.executescript("DROP TABLE paused_queues; PRAGMA user_version = 6;")
+    connection.close()
+
+    upgraded = open_store()
+
+    assert upgraded.find(job.id) is not None
+    assert upgraded.pause_queue("default")
+    upgraded.close()
+
+
 def test_a_file_that_is_not_a_database_makes_the_store_unavailable(tmp_path: Path) -> None:
     """The error has the path and the message of SQLite."""
     (tmp_path / "jobs.sqlite3").write_bytes(b"no database at all, but long enough" * 100)

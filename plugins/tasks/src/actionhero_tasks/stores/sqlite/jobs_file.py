@@ -104,13 +104,13 @@ class JobsFile:
             # So that a job whose id was returned survives a power failure.
             connection.execute("PRAGMA synchronous = FULL")
             version = connection.execute("PRAGMA user_version").fetchone()[0]
-            if version not in {0, schema.VERSION}:
+            if version not in {0, schema.VERSION, *schema.UPGRADABLE}:
                 raise BootError(
                     f"the file of jobs {str(self._path)!r} was written by another version of "
                     f"actionhero-tasks (schema {version}, this version has {schema.VERSION}); "
                     "finish its jobs with that version, then move the file away"
                 )
-            if version == 0:
+            if version != schema.VERSION:
                 connection.executescript(f"BEGIN IMMEDIATE; {schema.SCHEMA} COMMIT;")
 
 

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import Final
 
-#: Incremented when the tables change; a file of another version is rejected.
+#: Incremented when the tables change; a file of another version is upgraded or rejected.
 VERSION: Final = 7
+#: The versions that only lack tables, which `SCHEMA` creates: 6 those of paused queues.
+UPGRADABLE: Final = frozenset({6})
 
 #: The states of jobs; integers, because every index contains them.
 READY: Final = 0
