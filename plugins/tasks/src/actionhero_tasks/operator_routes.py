@@ -16,25 +16,33 @@ if TYPE_CHECKING:
 
 def routes_for(app: Application) -> list[web.AbstractRouteDef]:
     """Return the routes of the page; those to the console, if there is one."""
-    path = app.get(TasksSettings).page
-    if not path:
+    if not app.get(TasksSettings).page:
         return []
-    # By name, because this package does not depend on actionhero-console.
-    if any(section.section == "console" for section in app.settings):
-        from actionhero_tasks.console_panel import redirects_for
-
-        if (routes := redirects_for(app, path)) is not None:
-            return routes
+    if (redirects := _redirects_for(app)) is not None:
+        return redirects
     from actionhero_tasks.page.routes import routes_for
 
     return routes_for(app)
 
 
 def links_for(app: Application, origin: str) -> list[Link]:
-    """Return the URL of the page, if it exists."""
-    from actionhero_tasks.page.routes import links_for
+    """Return the URL of the page, or of its panel in the console, if it exists."""
+    from actionhero import Link
+    from actionhero_tasks.page.routes import Page
 
-    return links_for(app, origin)
+    path = app.get(TasksSettings).page
+    exists = path and (app.has(Page) or _redirects_for(app) is not None)
+    return [Link("Jobs", origin + path)] if exists else []
+
+
+def _redirects_for(app: Application) -> list[web.AbstractRouteDef] | None:
+    """Return the routes from the page to the console; `None` without a console."""
+    # By name, because this package does not depend on actionhero-console.
+    if not any(section.section == "console" for section in app.settings):
+        return None
+    from actionhero_tasks.console_panel import redirects_for
+
+    return redirects_for(app, app.get(TasksSettings).page)
 
 
 def close_on_cleanup(application: web.Application, app: Application) -> None:

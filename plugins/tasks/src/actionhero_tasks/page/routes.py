@@ -12,7 +12,6 @@ from actionhero import (
     AuditLog,
     Connection,
     InvalidInput,
-    Link,
     MalformedRequest,
     RateLimited,
     TypedError,
@@ -59,11 +58,6 @@ def routes_for(app: Application) -> list[web.AbstractRouteDef]:
     # All methods and all paths, so that clients without access cannot discover the page.
     return [web.route("*", settings.page, page.handle),
             web.route("*", settings.page + "/{path:.*}", page.handle)]  # fmt: skip
-
-
-def links_for(app: Application, origin: str) -> list[Link]:
-    """Return the URL of the page, if it exists."""
-    return [Link("Jobs", origin + app.get(TasksSettings).page)] if app.has(Page) else []
 
 
 class Page:
