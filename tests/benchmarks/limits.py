@@ -51,7 +51,7 @@ def measure(keys: Iterable[str], *, quick: bool) -> dict[str, Reading]:
     with throw_away_redis(options=["--appendonly", "no"]) as server:
         values = uvloop.run(_measure(server.url, QUICK_REPETITIONS if quick else REPETITIONS))
     alone, fixed, sliding = (values[key] for key in ("alone", "fixed", "sliding"))
-    values["library"] = [a / b for a, b in zip(fixed, alone, strict=True)]
+    values["package"] = [a / b for a, b in zip(fixed, alone, strict=True)]
     readings = {
         f"limits.{name}": Reading(parts)
         for name, parts in values.items()
