@@ -139,6 +139,8 @@ class HttpSink:
                 self._buffered_bytes -= len(message)
                 is_last = self._has_ended and not self._buffer
                 await self._write_message(response, message, is_last=is_last)
+                # An encoded message occupies 4 KiB, which an idle stream would keep.
+                del message
             if self._has_ended:
                 break
             self._changed.clear()
