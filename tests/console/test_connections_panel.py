@@ -107,7 +107,7 @@ async def test_connections_are_listed_and_closed(site: Site, http: ClientSession
     closed_code = await close_code(sockets[1])
     all_closed = await site.change("connections/close_all", json={"user": '"7"'})
     codes = [await close_code(socket) for socket in sockets[2:]]
-    nobody = await site.change("connections/close_all", json={"user": "null"})
+    anonymous = await site.change("connections/close_all", json={"user": "null"})
     audited = [entry for entry in await site.audit() if entry.get("panel") == "connections"]
 
     assert [row["user"] for row in rows] == ["", '"7"', '"7"', SCRIPT]
@@ -119,7 +119,7 @@ async def test_connections_are_listed_and_closed(site: Site, http: ClientSession
     assert closed.json()["value"] == {"closed": True}
     assert all_closed.json()["value"] == {"closed": 2}
     assert (closed_code, codes) == (1008, [1008, 1008])
-    assert nobody.status_code == 422
+    assert anonymous.status_code == 422
     assert {(entry["target"], entry["outcome"]) for entry in audited} == {
         (f"connection {one['id']}", "begun"), (f"connection {one['id']}", "success"),
         ('all connections of user "7"', "begun"), ('all connections of user "7"', "success"),
