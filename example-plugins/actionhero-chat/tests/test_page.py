@@ -249,6 +249,8 @@ async def test_missing_messages_beyond_the_history_are_marked(context: Any, serv
 
     await ada.page.route_web_socket("**/ws", route)
     await ada.sign_up("Ada")
+    # The subscription is confirmed; until then, the page has no position to resume from.
+    await ada.expect_members("Ada")
     await ada.send("before")
     is_offline = True
     await sockets[-1].close()
