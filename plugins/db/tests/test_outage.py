@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import collections
+import contextlib
 import logging
 import shutil
 import sqlite3
@@ -360,6 +361,32 @@ async def test_a_file_on_a_full_disk_is_not_ready(
 
         with pytest.raises(OSError, match="the disk is full"):
             await app.get(Database).ping()
+
+
+async def test_opening_a_new_file_waits_for_the_writes_of_another_process(tmp_path: Path) -> None:
+    """Two processes that start with a new file switch it to write-ahead logging at once."""
+    path = str(tmp_path / "file.sqlite3")
+    client = SqliteClient(path, wait_seconds=30, connection_name="default", journal_mode="WAL")
+    opening = asyncio.create_task(client.create_connection(with_db=True))
+    with contextlib.closing(sqlite3.connect(path, isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        asyncio.get_running_loop().call_later(0.2, other.execute, "COMMIT")
+        await opening
+    async with client.acquire_connection() as connection:
+        rows = await connection.execute_fetchall("PRAGMA journal_mode")
+    await client.close()
+    assert [tuple(row) for row in rows] == [("wal",)]
+
+
+async def test_opening_a_file_fails_when_another_process_writes_for_too_long(
+    tmp_path: Path,
+) -> None:
+    path = str(tmp_path / "file.sqlite3")
+    client = SqliteClient(path, wait_seconds=0.1, connection_name="default", journal_mode="WAL")
+    with contextlib.closing(sqlite3.connect(path, isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        with pytest.raises(DBConnectionError, match="cannot be opened: database is locked"):
+            await client.create_connection(with_db=True)
 
 
 def test_a_failed_open_leaves_no_thread_that_uses_the_event_loop(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import datetime
 import functools
 import logging
@@ -28,7 +29,6 @@ from actionhero_db.backends.values import in_default_zone, refuse_nul
 from actionhero_db.error_translation import UnstorableValue
 
 if TYPE_CHECKING:
-    import asyncio
     from collections.abc import Callable, Coroutine
 
     import aiosqlite
@@ -47,6 +47,8 @@ def _adapt_datetime(value: datetime.datetime) -> str:
 sqlite3.register_adapter(datetime.datetime, _adapt_datetime)
 sqlite3.register_adapter(datetime.time, datetime.time.isoformat)
 
+#: How often the switch to write-ahead logging is tried.
+RETRY_SECONDS: Final = 0.02
 #: Parts of the messages of SQLite about a file that is locked or cannot be used.
 _UNAVAILABLE: Final = ("locked", "busy", "unable to open", "disk i/o", "readonly", "disk is full")
 
@@ -149,7 +151,7 @@ class SqliteClient(TortoiseSqliteClient):
             await connection
             connection.row_factory = sqlite3.Row
             for pragma, value in self.pragmas.items():
-                await connection.execute_fetchall(f"PRAGMA {pragma}={value}")
+                await self._set_pragma(connection, pragma, value)
             await self._post_connect()
         except BaseException as error:
             # A connection without its pragmas would not check foreign keys.
@@ -160,6 +162,24 @@ class SqliteClient(TortoiseSqliteClient):
                 ) from error
             raise
         self._connection = connection
+
+    async def _set_pragma(self, connection: SqliteConnection, name: str, value: Any) -> None:
+        """Set a pragma, waiting for other processes.
+
+        SQLite's own timeout does not apply to the switch to write-ahead logging while another
+        process writes, as two do that start with a new file.
+        """
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + self.wait_seconds
+        while True:
+            try:
+                await connection.execute_fetchall(f"PRAGMA {name}={value}")
+            except sqlite3.OperationalError as error:
+                if error.sqlite_errorcode != sqlite3.SQLITE_BUSY or loop.time() >= deadline:
+                    raise
+                await asyncio.sleep(RETRY_SECONDS)
+            else:
+                return
 
     def drop_connection(self) -> SqliteConnection | None:
         """Close the connection at once, and return it; the next statement opens another one."""
