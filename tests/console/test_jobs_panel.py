@@ -152,13 +152,14 @@ async def test_a_dead_letter_is_retried_with_edited_inputs(jobs: Jobs) -> None:
     await jobs.ended(id)
     edit = {"id": id, "action": "mail"}
 
-    invalid = await jobs.change("edit", **edit, inputs={"to": "ada", "count": "many"})
-    unknown = await jobs.change("edit", **edit, inputs={"to": "ada", "cuont": 2})
-    inputs = {"to": "ada", "count": 3, "token": "[redacted]"}
+    invalid = await jobs.change("edit", **edit, inputs='{"to": "ada", "count": "many"}')
+    unknown = await jobs.change("edit", **edit, inputs='{"to": "ada", "cuont": 2}')
+    inputs = '{"to": "ada", "count": 3, "token": "[redacted]"}'
     edited = await jobs.change("edit", **edit, inputs=inputs)
     [job] = await jobs.ended(id)
     late = await jobs.change("edit", **edit, inputs=inputs)
-    missing = await jobs.change("edit", id="nonesuch", action="mail", inputs={})
+    missing = await jobs.change("edit", id="nonesuch", action="mail", inputs="{}")
+    malformed = await jobs.change("edit", **edit, inputs="[1]")
 
     assert (invalid["key"], unknown["key"]) == ("count", "cuont")
     assert edited == {"id": id}
@@ -166,6 +167,7 @@ async def test_a_dead_letter_is_retried_with_edited_inputs(jobs: Jobs) -> None:
     assert job.result == {"to": "ada", "count": 3, "token_length": len(INPUT_SECRET)}
     assert late["message"].endswith("it is not a dead letter")
     assert missing["message"] == "Job not found: nonesuch"
+    assert malformed["key"] == "inputs"
 
 
 async def test_an_edited_secret_is_encrypted_and_redacted(jobs: Jobs) -> None:
@@ -174,7 +176,7 @@ async def test_an_edited_secret_is_encrypted_and_redacted(jobs: Jobs) -> None:
     await jobs.ended(id)
     await jobs.change("pause", queue="mail")
 
-    await jobs.change("edit", id=id, action="mail", inputs={"to": "ada", "token": "new-secret"})
+    await jobs.change("edit", id=id, action="mail", inputs='{"to": "ada", "token": "new-secret"}')
     record = await jobs.tasks.use(lambda store: store.find(id))
     entries = await jobs.site.audit()
 
@@ -184,6 +186,17 @@ async def test_an_edited_secret_is_encrypted_and_redacted(jobs: Jobs) -> None:
     assert edits == [{"to": "ada", "token": "[redacted]"}] * 2
 
 
+async def test_edited_inputs_are_audited_by_the_action_of_the_job(jobs: Jobs) -> None:
+    """Otherwise secrets would be recorded, or nothing."""
+    [id] = await jobs.enqueue("bad1")
+    await jobs.ended(id)
+
+    edited = await jobs.change("edit", id=id, action="nonesuch", inputs='{"to": "ada"}')
+
+    assert edited["message"] == f"job {id} is of the action 'mail'"
+    assert (await jobs.tasks.use(lambda store: store.find(id))).state is JobState.DEAD
+
+
 async def test_inputs_of_the_command_line_are_edited(jobs: Jobs) -> None:
     """They are texts, and remain so."""
     from actionhero.transport import TextPayload
@@ -191,7 +204,7 @@ async def test_inputs_of_the_command_line_are_edited(jobs: Jobs) -> None:
     id = await jobs.tasks.enqueue("mail", TextPayload({"to": ["bad1"], "count": ["2"]}))
     await jobs.ended(id)
 
-    await jobs.change("edit", id=id, action="mail", inputs={"to": "ada", "count": 5})
+    await jobs.change("edit", id=id, action="mail", inputs='{"to": "ada", "count": 5}')
     [job] = await jobs.ended(id)
 
     assert job.result == {"to": "ada", "count": 5, "token_length": 0}
@@ -204,8 +217,8 @@ async def test_jobs_that_cannot_be_edited_are_conflicts(jobs: Jobs) -> None:
     await jobs.tasks.use(lambda store: store.add([broken, foreign]))
     await jobs.ended(broken.id, foreign.id)
 
-    undecodable = await jobs.change("edit", id=broken.id, action="mail", inputs={})
-    unknown = await jobs.change("edit", id=foreign.id, action="nonesuch", inputs={"secret": 1})
+    undecodable = await jobs.change("edit", id=broken.id, action="mail", inputs="{}")
+    unknown = await jobs.change("edit", id=foreign.id, action="nonesuch", inputs='{"secret": 1}')
     entries = await jobs.site.audit()
 
     assert "it is not a message of a job" in undecodable["message"]
@@ -315,7 +328,7 @@ async def test_a_fan_out_is_shown_page_by_page(jobs: Jobs, monkeypatch: pytest.M
 
 CHANGES = [
     ("retry", {"id": "x"}),
-    ("edit", {"id": "x", "action": "mail", "inputs": {}}),
+    ("edit", {"id": "x", "action": "mail", "inputs": "{}"}),
     ("discard", {"id": "x"}),
     ("cancel", {"id": "x"}),
     ("retry_dead", {}),

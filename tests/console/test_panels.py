@@ -104,10 +104,9 @@ async def test_channels_are_listed_with_their_subscribers(site: Site) -> None:
     subscriber = RecordingSubscriber()
     await channels.subscribe(subscriber, "room:7", session=Session())
     await site.sign_in("ada")
-    sent = await site.change(
-        "channels/broadcast", json={"channel": "room:7", "message": {"text": SCRIPT}}
-    )
-    unknown = await site.change("channels/broadcast", json={"channel": "nowhere", "message": 1})
+    message = json.dumps({"text": SCRIPT, "id": 2**53 + 1})
+    sent = await site.change("channels/broadcast", json={"channel": "room:7", "message": message})
+    unknown = await site.change("channels/broadcast", json={"channel": "nowhere", "message": "1"})
     shown = await site.read("channels.list")
     members = await site.read("channels.members", '{"channel": "room:7"}')
 
@@ -126,7 +125,7 @@ async def test_a_broadcast_is_for_admins(site: Site) -> None:
     """An operator is refused by the server."""
     await site.sign_in("bob")
 
-    refused = await site.change("channels/broadcast", json={"channel": "room:7", "message": 1})
+    refused = await site.change("channels/broadcast", json={"channel": "room:7", "message": "1"})
 
     assert refused.status_code == 403
 

@@ -61,6 +61,16 @@ class Search(Action):
         return [topic] * limit
 
 
+class Number(Action):
+    """Return the inputs."""
+
+    name = "stamp"
+    web = "POST /stamp"
+
+    async def run(self, name: str = "", number: int = 0) -> dict[str, Any]:
+        return {"name": name, "number": number}
+
+
 class StampInputs(Inputs):
     id: str
     note: str = ""
@@ -85,7 +95,7 @@ class Stamps:
 
     @hookimpl
     def actionhero_actions(self) -> list[type[Action]]:
-        return [Greet, Search]
+        return [Greet, Search, Number]
 
     @hookimpl(optionalhook=True)
     def actionhero_console_panels(self) -> list[Panel]:

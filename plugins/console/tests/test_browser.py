@@ -183,6 +183,23 @@ async def test_an_action_is_run_from_its_form(open_window: Open) -> None:
     window.check()
 
 
+async def test_the_commands_of_an_action_keep_all_digits(open_window: Open) -> None:
+    """In the query, in the path, and in a JSON body."""
+    window = await open_window("ada")
+    page = window.page
+    await window.open("actions/search")
+    await page.get_by_label("topic").fill("a b")
+    await page.get_by_label("limit").fill("9007199254740993")
+    curl = f"curl '{window.url.removesuffix('/console')}/api/search/a%20b?limit=9007199254740993'"
+    await expect(page.get_by_label("curl")).to_have_text(curl)
+    await window.open("actions/stamp")
+    await page.get_by_label("number").fill("9007199254740993")
+    await page.get_by_label("name").fill("9007199254740993")
+    body = '-d \'{"name":"9007199254740993","number":9007199254740993}\''
+    await expect(page.get_by_label("curl")).to_contain_text(body)
+    window.check()
+
+
 async def test_a_panel_of_a_plugin_makes_a_change(open_window: Open, server: Site) -> None:
     """After its confirmation; it is in the audit log with its outcome."""
     window = await open_window("ada")

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from actionhero import Field, Inputs, InvalidInput
+from actionhero.transport import loads
 from actionhero_channels.channels import Channels
 from actionhero_console import Change, Panel, PanelContext, Read
 
@@ -36,7 +37,8 @@ class MessagesInputs(MembersInputs):
 class BroadcastInputs(MembersInputs):
     """A broadcast."""
 
-    message: Any
+    #: As JSON text: a page rounds large numbers.
+    message: str = Field(max_length=1_000_000)
     sender: str = Field(default="operator", min_length=1, max_length=100)
 
 
@@ -121,7 +123,7 @@ async def broadcast(inputs: BroadcastInputs, context: PanelContext) -> dict[str,
     """Send a message to all subscribers of a channel."""
     try:
         id = await context.app.get(Channels).broadcast(
-            inputs.channel, inputs.message, sender=inputs.sender
+            inputs.channel, loads(inputs.message.encode()), sender=inputs.sender
         )
     except ValueError as error:
         raise InvalidInput(str(error), key="channel") from None

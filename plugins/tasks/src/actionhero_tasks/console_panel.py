@@ -5,7 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from actionhero import Field, Inputs, NotFound
+from actionhero import Field, Inputs, InvalidInput, NotFound
+from actionhero.transport import loads
 from actionhero_console import Account, Change, Panel, PanelContext, panel_redirects
 from actionhero_tasks.operations.job_views import views_of
 from actionhero_tasks.settings import TasksSettings
@@ -67,7 +68,8 @@ class EditInputs(JobInputs):
 
     #: The action of the job, by which the secrets are redacted in the audit log.
     action: str = Field(max_length=200)
-    inputs: dict[str, Any] = Field(max_length=1000)
+    #: As JSON text: a page rounds large numbers.
+    inputs: str = Field(max_length=1_000_000)
 
 
 class BatchInputs(Inputs):
@@ -176,7 +178,7 @@ async def retry(inputs: JobInputs, context: PanelContext) -> dict[str, str]:
 
 async def edit(inputs: EditInputs, context: PanelContext) -> dict[str, str]:
     """Retry a dead letter with other inputs."""
-    await views_of(context.app).retry_with_inputs(inputs.id, inputs.inputs)
+    await views_of(context.app).retry_with_inputs(inputs.id, inputs.action, _new_inputs(inputs))
     return {"id": inputs.id}
 
 
@@ -221,6 +223,14 @@ async def run_schedule(inputs: ScheduleInputs, context: PanelContext) -> dict[st
 
 
 def _edit_facts(app: Application, inputs: EditInputs) -> Mapping[str, Any]:
+    values = _new_inputs(inputs)
     if inputs.action not in app.actions:
-        return {"inputs": sorted(inputs.inputs)}
-    return {"inputs": app.actions.find(inputs.action).inputs.redact_payload(inputs.inputs)}
+        return {"inputs": sorted(values)}
+    return {"inputs": app.actions.find(inputs.action).inputs.redact_payload(values)}
+
+
+def _new_inputs(inputs: EditInputs) -> dict[str, Any]:
+    values = loads(inputs.inputs.encode())
+    if not isinstance(values, dict):
+        raise InvalidInput("the inputs must be a JSON object", key="inputs")
+    return values

@@ -5,6 +5,7 @@ import { Table } from "../../kit/table.js";
 import { formatAgo, formatClock, formatCount, formatNumber } from "../../kit/words.js";
 
 const MAX_LINES = 200;
+const MAX_VIEWS = 50;
 
 const OPEN_COLUMNS = (page) => [
   {
@@ -86,9 +87,10 @@ export default class {
 
   async #broadcast(event) {
     event.preventDefault();
-    let message;
+    // Sent as it is, as a parsed number would lose digits beyond 2^53.
+    const message = this.message.value;
     try {
-      message = JSON.parse(this.message.value);
+      JSON.parse(message);
     } catch (error) {
       setText(this.problem, `The message is not JSON: ${error.message}`);
       setVisible(this.problem, true);
@@ -132,7 +134,10 @@ export default class {
 
   #drawMessages({ view, last, left_out: leftOut, messages, gaps }) {
     // Each process that answers has its own view, so a message may come twice.
+    delete this.after[view];
     this.after[view] = last;
+    // A view ends while the page is not visible, and the next one has another name.
+    for (const old of Object.keys(this.after).slice(0, -MAX_VIEWS)) delete this.after[old];
     this.leftOut += leftOut;
     for (const message of messages.filter(({ id }) => !this.seen.has(id))) {
       this.seen.add(message.id);

@@ -149,17 +149,24 @@ class JobViews:
         """
         await self._change(operation, id, lambda store: getattr(store, operation)(id))
 
-    async def retry_with_inputs(self, id: str, inputs: Mapping[str, Any]) -> None:
+    async def retry_with_inputs(self, id: str, action: str, inputs: Mapping[str, Any]) -> None:
         """Retry a dead letter with other inputs; see `edited_body`.
+
+        Args:
+            id: The job.
+            action: Its action, by which the caller knows the secrets among the inputs.
+            inputs: The inputs.
 
         Raises:
             NotFound: The job or its action does not exist.
             Conflict: The job is not a dead letter, or cannot be decoded.
-            InvalidInput: The inputs are invalid.
+            InvalidInput: The inputs are invalid, or those of another action.
         """
         record = await self.use(lambda store: store.find(id))
         if record is None:
             raise NotFound(f"Job not found: {id}", key="id", value=id)
+        if record.action != action:
+            raise InvalidInput(f"job {id} is of the action {record.action!r}", key="action")
         body = edited_body(self._app, record, inputs)
         await self._change("retry", id, lambda store: store.retry(id, body))
 

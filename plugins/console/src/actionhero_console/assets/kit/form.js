@@ -18,12 +18,12 @@ export class Form {
     return values;
   }
 
-  /** Returns the inputs as JSON, for `curl`; secrets are not in it. */
+  /** Returns the inputs by name, each as JSON, for `curl`; secrets are not in it. */
   json() {
     const values = {};
     for (const { field, control } of this.fields) {
       if (control.value === "") continue;
-      values[field.name] = field.secret ? "…" : valueOf(field, control.value);
+      values[field.name] = field.secret ? '"…"' : jsonOf(field, control.value);
     }
     return values;
   }
@@ -82,11 +82,13 @@ function controlOf(field, attributes) {
 
 const kindOf = (field) => ({ choice: "one of", long: "text" })[field.kind] ?? field.kind;
 
-function valueOf(field, text) {
-  if (field.kind === "text" || field.kind === "long") return text;
+/** Returns the text as it is if it is JSON, as a parsed number would lose digits beyond 2^53. */
+function jsonOf(field, text) {
+  if (field.kind === "text" || field.kind === "long") return JSON.stringify(text);
   try {
-    return JSON.parse(text);
-  } catch {
+    JSON.parse(text);
     return text;
+  } catch {
+    return JSON.stringify(text);
   }
 }

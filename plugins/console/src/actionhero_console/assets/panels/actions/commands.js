@@ -2,7 +2,13 @@
 
 const quote = (text) => (/^[\w@%+=:,./-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`);
 
-/** Returns the call with curl; an empty text if the action has no route. */
+/** Returns the text of a JSON value in a path or a query. */
+function plainOf(json) {
+  const value = JSON.parse(json);
+  return typeof value === "string" ? value : json;
+}
+
+/** Returns the call with curl; an empty text if the action has no route. `values` are JSON. */
 export function curlOf(action, values) {
   const route = action.routes[0];
   if (!route) return "";
@@ -11,22 +17,21 @@ export function curlOf(action, values) {
   const filled = path.replace(/[{:](\w+)[^/}]*\}?/g, (match, name) => {
     const value = rest[name];
     delete rest[name];
-    return value === undefined ? match : encodeURIComponent(value);
+    return value === undefined ? match : encodeURIComponent(plainOf(value));
   });
   const url = new URL(filled, location.origin);
   // Parameters of the path without a value stay readable.
   const text = () => quote(url.href.replaceAll("%7B", "{").replaceAll("%7D", "}"));
   const parts = ["curl"];
   if (["GET", "HEAD", "DELETE"].includes(method)) {
-    for (const [name, value] of Object.entries(rest)) {
-      url.searchParams.set(name, typeof value === "string" ? value : JSON.stringify(value));
-    }
+    for (const [name, value] of Object.entries(rest)) url.searchParams.set(name, plainOf(value));
     if (method !== "GET") parts.push("-X", method);
     return [...parts, text()].join(" ");
   }
   parts.push("-X", method, text());
-  if (Object.keys(rest).length) {
-    parts.push("\\\n ", "-H", "'Content-Type: application/json'", "\\\n ", "-d", quote(JSON.stringify(rest)));
+  const members = Object.entries(rest).map(([name, value]) => `${JSON.stringify(name)}:${value}`);
+  if (members.length) {
+    parts.push("\\\n ", "-H", "'Content-Type: application/json'", "\\\n ", "-d", quote(`{${members.join(",")}}`));
   }
   return parts.join(" ");
 }

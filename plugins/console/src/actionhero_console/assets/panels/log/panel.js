@@ -54,7 +54,9 @@ export default class {
 
   draw({ lines }) {
     if (!lines || !this.isFollowing) return;
-    Object.assign(this.after, lines.last);
+    // Of processes that did not answer this time; those that have ended are forgotten.
+    const missing = Object.entries(this.after).filter(([name]) => lines.missing.includes(name));
+    this.after = { ...Object.fromEntries(missing), ...lines.last };
     this.leftOut += lines.left_out;
     for (const line of lines.lines) this.list.prepend(createLine(line));
     while (this.list.childElementCount > MAX_LINES) this.list.lastElementChild.remove();
