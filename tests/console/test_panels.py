@@ -10,9 +10,12 @@ import pytest
 from plugins.console.tests.conftest import OPERATORS, console_site
 
 from actionhero import Action, Call, ServiceUnavailable, Session, hookimpl
+from actionhero.transport import dumps
 from actionhero_channels import Channel, Channels, Subscription, live_messages
 from actionhero_channels import plugin as channels_plugin
+from actionhero_channels.channels import ChannelSnapshot
 from actionhero_channels.testing import RecordingSubscriber
+from actionhero_console.console import Console
 from actionhero_sessions import plugin as sessions_plugin
 
 if TYPE_CHECKING:
@@ -119,6 +122,22 @@ async def test_channels_are_listed_with_their_subscribers(site: Site) -> None:
     assert members == {"channel": "room:7", "count": 1, "members": [SCRIPT]}
     audited: list[dict[str, Any]] = await site.audit()
     assert {entry.get("target") for entry in audited} >= {"channel room:7", "channel nowhere"}
+
+
+async def test_the_answer_of_a_process_with_many_channels_is_limited(site: Site) -> None:
+    """The largest ones are listed, and all are counted."""
+    channels = site.app.app.get(Channels)
+    opened = {f"room:{number}": 1 for number in range(100_000)} | {"room:large": 9}
+    snapshot = ChannelSnapshot("room:{id}", 100_008, 0, 0, opened)
+    channels.snapshot = lambda: [snapshot]
+    await site.sign_in("eve")
+
+    answers = await site.app.app.get(Console).processes.ask("channels.snapshot", {})
+    [room] = (await site.read("channels.list"))["channels"]
+
+    assert len(dumps(answers.values)) < 1024 * 1024 / 10
+    assert room["open_count"] == 100_001
+    assert (room["open"][0], len(room["open"])) == ({"name": "room:large", "subscribers": 9}, 100)
 
 
 async def test_a_broadcast_is_for_admins(site: Site) -> None:

@@ -245,7 +245,7 @@ async def test_the_log_is_followed_and_filtered(site: Any) -> None:
     calls = [line for line in first["lines"] if line["facts"].get("action") == "greet"]
     assert len(calls) >= 2
     assert not [line for line in second["lines"] if line["facts"].get("action") == "greet"]
-    assert [line["facts"]["inputs"] for line in failed["lines"]] == [
+    assert [json.loads(line["facts"]["inputs"]) for line in failed["lines"]] == [
         {"name": "missing", "token": "[redacted]"}
     ]
     assert all("<script>" in json.dumps(line) for line in text["lines"])
@@ -265,3 +265,19 @@ async def test_the_audit_log_is_paged(site: Any) -> None:
     assert first["entries"][0]["target"] == "letter 59"
     assert second["next"] == ""
     assert not {e["id"] for e in first["entries"]} & {e["id"] for e in second["entries"]}
+
+
+async def test_long_entries_of_the_audit_log_are_cut(site: Any) -> None:
+    """A page of them is small; their first facts and all digits of numbers are kept."""
+    async with site() as running:
+        note = "x" * 500_000
+        body = {"id": str(2**53 + 1), "note": note}
+        changed = await running.change("stamps/stamp", json=body)
+        stored = await running.audit()
+        page = await running.read("audit.list")
+
+    assert changed.status_code == 200
+    assert len(json.dumps(stored)) < 2 * 25_000
+    assert len(json.dumps(page)) < 2 * 25_000
+    assert page["entries"][0]["target"] == f"letter {2**53 + 1}"
+    assert page["entries"][0]["inputs"].startswith('{"id":"9007199254740993","note":"xxx')

@@ -6,8 +6,11 @@ import asyncio
 from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING, Any
 
+from redis.exceptions import ConnectionError as RedisConnectionError
+
 from actionhero_console import processes
 from actionhero_console.console import Console
+from actionhero_console.panels import ProcessAnswer, ProcessAnswers
 from actionhero_console.verbs import Verb
 from actionhero_redis import RedisClients
 
@@ -116,3 +119,41 @@ async def test_an_answer_that_fails_has_its_error(site: Any) -> None:
     assert answers.only_this_process is True
     assert [answer.error for answer in answers.answers] == ["it failed: ZeroDivisionError"]
     assert answers.values == []
+
+
+async def test_results_are_kept_for_a_second(site: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Those of a followed log differ each time, and are not used again."""
+    monkeypatch.setattr(processes, "MAX_AGE_SECONDS", 0.0)
+    async with site() as running:
+        network = running.app.app.get(Console).processes
+        for number in range(5):
+            await network.ask("log.lines", {"after": {"x": number}})
+
+    assert len(network._results) <= 1
+
+
+async def test_processes_are_missing_while_redis_is_away(
+    site: Any, redis_server: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also if none of them is known by its name."""
+    environ = {"ACTIONHERO_REDIS__MODE": "auto", "REDIS_URL": redis_server.url}
+    async with site(environ=environ) as running:
+
+        async def fail(*_: Any, **__: Any) -> None:
+            raise RedisConnectionError("down")
+
+        monkeypatch.setattr(RedisClients, "execute", fail)
+        data = await running.read("overview.processes")
+        monkeypatch.undo()
+
+    assert data["missing"] == ["other processes"]
+    assert len(data["processes"]) == 1
+
+
+def test_processes_with_errors_have_not_answered() -> None:
+    """Panels that add numbers up name them with the missing ones."""
+    answers = ProcessAnswers(
+        (ProcessAnswer("b", 1), ProcessAnswer("c", None, "too large")), missing=("a",)
+    )
+
+    assert answers.unanswered == ["a", "c"]

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 _ASSETS: Final = Path(__file__).parent / "assets"
 #: How many channels with a value for their placeholders are listed.
 MAX_OPEN: Final = 100
+#: How many of them a process answers with.
+MAX_ANSWERED: Final = 2000
 #: How many presence keys of a channel are listed.
 MAX_MEMBERS: Final = 100
 
@@ -48,7 +50,16 @@ def channels_panel(app: Application) -> Panel:
     def snapshot() -> list[dict[str, Any]]:
         if not app.has(Channels):
             return []
-        return [each._asdict() for each in app.get(Channels).snapshot()]
+        channels = app.get(Channels).snapshot()
+        limit = max(MAX_ANSWERED // max(len(channels), 1), MAX_OPEN)
+        return [
+            {
+                **each._asdict(),
+                "open": dict(Counter(each.open).most_common(limit)),
+                "open_count": len(each.open),
+            }
+            for each in channels
+        ]
 
     return Panel(
         "channels",
@@ -75,19 +86,22 @@ async def list_channels(context: PanelContext) -> dict[str, Any]:
     answers = await context.ask("snapshot")
     numbers: dict[str, Counter[str]] = {}
     opened: dict[str, Counter[str]] = {}
+    counts: Counter[str] = Counter()
     for snapshot in answers.values:
         for channel in snapshot:
             sums = numbers.setdefault(channel["name"], Counter())
             for key in ("subscribers", "broadcasts", "gaps"):
                 sums[key] += channel[key]
             opened.setdefault(channel["name"], Counter()).update(channel["open"])
+            counts[channel["name"]] = max(counts[channel["name"]], channel["open_count"])
     channels = [
         {
             "name": name,
             "subscribers": sums["subscribers"],
             "broadcasts": sums["broadcasts"],
             "gaps": sums["gaps"],
-            "open_count": len(opened[name]),
+            # At least: the same channel may be open in several processes.
+            "open_count": max(len(opened[name]), counts[name]),
             "open": [
                 {"name": each, "subscribers": count}
                 for each, count in opened[name].most_common(MAX_OPEN)
@@ -98,7 +112,7 @@ async def list_channels(context: PanelContext) -> dict[str, Any]:
     return {
         "channels": channels,
         "processes": len(answers.answers),
-        "missing": list(answers.missing),
+        "missing": answers.unanswered,
         "asked_ms": answers.asked_ms,
         "only_this_process": answers.only_this_process,
     }

@@ -10,6 +10,7 @@ from redis import exceptions
 
 from actionhero import AuditLog, ServiceUnavailable, TypedError
 from actionhero.transport import ABSENT, dumps, loads, new_identifier, request_id
+from actionhero_console.facts import browser_facts
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -22,6 +23,8 @@ logger = logging.getLogger("actionhero.console")
 
 #: The number of entries in the stream.
 MAX_ENTRIES: Final = 10_000
+#: The longest texts of an entry together, in characters; the audit log of the application has all.
+MAX_TEXT: Final = 20_000
 #: The entries on a page.
 PAGE_SIZE: Final = 100
 _UNWRITTEN: Final = "The audit log cannot be written, so nothing was done; try again later"
@@ -80,7 +83,10 @@ class AuditTrail:
             **details,
         }
         try:
-            words = (self._key, "MAXLEN", "=", MAX_ENTRIES, "*", "event", dumps(entry))
+            text = dumps(entry)
+            if len(text) > MAX_TEXT:
+                text = dumps(browser_facts(entry, MAX_TEXT))
+            words = (self._key, "MAXLEN", "=", MAX_ENTRIES, "*", "event", text)
             await self._clients.execute("XADD", *words)
         except (exceptions.RedisError, OSError) as error:
             raise ServiceUnavailable(_UNWRITTEN) from error

@@ -108,6 +108,12 @@ class ProcessAnswers:
         """The results without those that failed."""
         return [answer.value for answer in self.answers if not answer.error]
 
+    @property
+    def unanswered(self) -> list[str]:
+        """The processes that are missing, and those whose function failed."""
+        failed = (answer.process for answer in self.answers if answer.error)
+        return sorted({*self.missing, *failed})
+
 
 class Processes(Protocol):
     """The processes with a console, as far as panels need them."""

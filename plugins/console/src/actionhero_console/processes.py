@@ -37,8 +37,8 @@ ROSTER_SECONDS: Final = 60.0
 _ANSWERS_TTL_SECONDS: Final = 5
 #: The largest answer.
 _MAX_ANSWER_BYTES: Final = 1024 * 1024
-#: The number of results that are used again.
-_MAX_RESULTS: Final = 200
+#: The name of all other processes, while Redis cannot be reached and none is known.
+OTHERS: Final = "other processes"
 
 
 @dataclass(slots=True)
@@ -109,8 +109,7 @@ class ProcessNetwork:
         now = time.monotonic()
         result = self._results.get(key)
         if result is None or now - result.asked_at >= MAX_AGE_SECONDS:
-            if len(self._results) >= _MAX_RESULTS:
-                self._drop_old(now)
+            self._drop_old(now)
             result = _Result(asyncio.create_task(self._collect(question, inputs)), now)
             self._results[key] = result
         # The cancellation of one caller must not end it for the others.
@@ -125,8 +124,9 @@ class ProcessNetwork:
         asked_ms = int(time.time() * 1000)
         own = asyncio.create_task(self._answer(question, inputs))
         others: list[ProcessAnswer] = []
+        are_reachable = True
         if self._clients.shared:
-            others = await self._ask_others(question, inputs)
+            others, are_reachable = await self._ask_others(question, inputs)
         answers = sorted([await own, *others], key=lambda answer: answer.process)
         now = time.monotonic()
         present = {answer.process for answer in answers}
@@ -135,17 +135,24 @@ class ProcessNetwork:
             name: seen for name, seen in self._roster.items() if now - seen < ROSTER_SECONDS
         }
         missing = tuple(sorted(self._roster.keys() - present))
+        if not are_reachable:
+            missing = missing or (OTHERS,)
         return ProcessAnswers(tuple(answers), missing, asked_ms, self.is_alone)
 
-    async def _ask_others(self, question: str, inputs: Mapping[str, Any]) -> list[ProcessAnswer]:
+    async def _ask_others(
+        self, question: str, inputs: Mapping[str, Any]
+    ) -> tuple[list[ProcessAnswer], bool]:
+        """Return the answers of other processes, and whether Redis could be reached."""
         id = new_identifier()
         replies = self._clients.key("console", "answers", id)
         message = {"id": id, "from": self.name, "question": question, "inputs": {**inputs}}
         answers: list[ProcessAnswer] = []
+        are_reachable = False
         try:
             async with asyncio.timeout(ANSWER_SECONDS):
                 text = dumps(message)
                 receivers = int(await self._clients.execute("PUBLISH", self._channel, text))
+                are_reachable = True
                 # In a cluster, only the receivers at one node are counted.
                 expected = None if self._clients.is_cluster else receivers - 1
                 while expected is None or len(answers) < expected:
@@ -155,7 +162,7 @@ class ProcessNetwork:
             pass
         except (exceptions.RedisError, OSError, TypedError) as error:
             logger.debug("other processes cannot be asked: %s", error)
-        return answers
+        return answers, are_reachable
 
     async def _answer(self, question: str, inputs: Mapping[str, Any]) -> ProcessAnswer:
         """Return the answer of this process."""

@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
-import itertools
 import threading
 from collections import deque
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from actionhero.transport import dumps, loads
+from actionhero.transport import dumps
+from actionhero_console.facts import browser_facts
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
 #: The number of lines in an answer; the others are counted.
 MAX_LINES: Final = 200
+#: The largest answer; that of another process may have 1 MiB.
+MAX_BYTES: Final = 256 * 1024
+#: The longest texts of a line together, in characters.
+MAX_TEXT: Final = 10_000
 _LEVELS: Final = ("debug", "info", "warn", "error", "fatal")
-#: The longest text of a line, in characters.
-_MAX_TEXT: Final = 10_000
 
 
 class Entry(NamedTuple):
@@ -47,7 +49,8 @@ class LineFilter(NamedTuple):
             return False
         if not self.text:
             return True
-        return self.text.lower() in _encode(facts).decode(errors="replace").lower()
+        text = "\n".join(f"{name}: {value}" for name, value in facts.items())
+        return self.text.lower() in text.lower()
 
 
 class LogTail:
@@ -59,13 +62,15 @@ class LogTail:
 
     def __init__(self, size: int) -> None:
         self._lines: deque[Entry] = deque(maxlen=size)
-        self._numbers = itertools.count(1)
+        self._last = 0
         self._lock = threading.Lock()
 
     def add(self, facts: Mapping[str, Any]) -> None:
-        """Keep a line."""
+        """Keep a line, with long texts cut."""
+        shown = browser_facts(facts, MAX_TEXT)
         with self._lock:
-            self._lines.append(Entry(next(self._numbers), facts))
+            self._last += 1
+            self._lines.append(Entry(self._last, shown))
 
     def lines(self, after: int, filter_: LineFilter) -> dict[str, Any]:
         """Return the last lines after a number that match a filter, as JSON.
@@ -75,16 +80,31 @@ class LogTail:
             filter_: The filter.
         """
         with self._lock:
+            last = self._last
+            if after > last:
+                # Of an earlier process with the same name, as in a container that has restarted.
+                after = 0
             lines = [line for line in self._lines if line.number > after]
-        last = lines[-1].number if lines else after
         matches = [line for line in lines if filter_.matches(line.facts)]
         # Lines that were dropped before they were asked for.
         lost = lines[0].number - after - 1 if lines and after else 0
+        page = _newest(matches)
         return {
             "last": last,
-            "left_out": max(len(matches) - MAX_LINES, 0) + lost,
-            "lines": [[line.number, _plain(line.facts)] for line in matches[-MAX_LINES:]],
+            "left_out": len(matches) - len(page) + lost,
+            "lines": [[line.number, line.facts] for line in page],
         }
+
+
+def _newest(lines: list[Entry]) -> list[Entry]:
+    """Return the newest lines that fit in an answer."""
+    size, start = 0, len(lines)
+    for line in reversed(lines[-MAX_LINES:]):
+        size += len(dumps(line.facts))
+        if size > MAX_BYTES:
+            break
+        start -= 1
+    return lines[start:]
 
 
 def _severity(level: Any) -> int:
@@ -95,19 +115,3 @@ def _has_outcome(outcome: Any, expected: str) -> bool:
     if expected == "failed":
         return outcome not in (None, "ok", "success")
     return bool(outcome == expected)
-
-
-def _encode(facts: Mapping[str, Any]) -> bytes:
-    try:
-        return dumps(facts)
-    except (TypeError, ValueError):
-        return dumps({key: str(value) for key, value in facts.items()})
-
-
-def _plain(facts: Mapping[str, Any]) -> Any:
-    """Return the facts as JSON, with long texts cut."""
-    cut = {
-        key: value[:_MAX_TEXT] + "…" if isinstance(value, str) and len(value) > _MAX_TEXT else value
-        for key, value in facts.items()
-    }
-    return loads(_encode(cut))

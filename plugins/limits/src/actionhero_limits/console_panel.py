@@ -111,7 +111,7 @@ class LimitsConsole:
             and all(value["refused_count"] <= MAX_KEYS for value in answers.values),
             "checks": [{"limit": limit, **counts} for limit, counts in sorted(checks.items())],
             "are_counted": any(value["checks"] is not None for value in answers.values),
-            "missing": list(answers.missing),
+            "missing": answers.unanswered,
             "asked": answers.asked_ms,
             "only_this_process": answers.only_this_process,
         }
@@ -127,10 +127,7 @@ class LimitsConsole:
         answers = await context.ask("forget", **inputs.model_dump(), request=request)
         return {
             "existed": existed or any(answers.values),
-            "missing": [
-                *answers.missing,
-                *(answer.process for answer in answers.answers if answer.error),
-            ],
+            "missing": answers.unanswered,
         }
 
     def _planned(self) -> list[tuple[str, tuple[PlannedLimit, ...]]]:

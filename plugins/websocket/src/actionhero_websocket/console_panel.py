@@ -92,7 +92,7 @@ async def list_connections(inputs: ListInputs, context: PanelContext) -> dict[st
         "connections": [_row(info, channels.get(info.id)) for info in page],
         "next": page[-1].id if len(found) > PAGE else "",
         "count": await connections.count(user),
-        "missing": list(answers.missing),
+        "missing": answers.unanswered,
         "asked": answers.asked_ms,
         "only_this_process": answers.only_this_process,
     }

@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from actionhero import Field, Inputs
-from actionhero_console.audit import MAX_ENTRIES, PAGE_SIZE
+from actionhero_console.audit import MAX_ENTRIES, MAX_TEXT, PAGE_SIZE
 from actionhero_console.builtin.assets import assets_of
 from actionhero_console.console import Console
+from actionhero_console.facts import browser_facts
 from actionhero_console.operators import Role
 from actionhero_console.panels import Panel, PanelContext, Read
 
@@ -36,7 +37,7 @@ async def read_entries(inputs: AuditInputs, context: PanelContext) -> dict[str, 
     entries = await trail.entries(inputs.before, PAGE_SIZE + 1)
     page = entries[:PAGE_SIZE]
     return {
-        "entries": page,
+        "entries": [browser_facts(entry, MAX_TEXT) for entry in page],
         "next": page[-1]["id"] if len(entries) > PAGE_SIZE else "",
         "limit": MAX_ENTRIES,
     }

@@ -58,7 +58,7 @@ def log_panel(app: Application) -> Panel:
             "lines": lines,
             "last": {answer.process: answer.value["last"] for answer in complete},
             "left_out": sum(answer.value["left_out"] for answer in complete),
-            "missing": answers.missing,
+            "missing": answers.unanswered,
             "asked": answers.asked_ms,
             "only_this_process": answers.only_this_process,
         }
