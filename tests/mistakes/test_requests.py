@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import aiohttp
 import pytest
 
-from actionhero import Action, Call, NotFound, RunMode, Secret
+from actionhero import Action, Call, NotFound, RunMode, Secret, hookimpl
 from actionhero.logs import call_log
 from actionhero.logs.formatters import ConsoleFormatter, JsonFormatter
 from actionhero.testing import RunningApp, running_app
@@ -52,9 +52,24 @@ class ResetPassword(Action):
         return {}
 
 
-async def serve(environment: str) -> AsyncIterator[RunningApp]:
+class Observed:
+    """Observes requests, as metrics and traces do."""
+
+    @hookimpl
+    def actionhero_web_observers(self) -> list[Any]:
+        return [self]
+
+    def began(self, request: Any) -> None:
+        pass
+
+    def ended(self, request: Any, status: int | None, route: str, mark: Any) -> None:
+        pass
+
+
+async def serve(environment: str, *plugins: object) -> AsyncIterator[RunningApp]:
     async with running_app(
         web_plugin,
+        *plugins,
         CreateSession,
         ShowSession,
         ResetPassword,
@@ -73,10 +88,10 @@ async def development() -> AsyncIterator[RunningApp]:
         yield app
 
 
-@pytest.fixture
-async def production() -> AsyncIterator[RunningApp]:
+@pytest.fixture(params=[(), (Observed(),)], ids=["plain", "observed"])
+async def production(request: pytest.FixtureRequest) -> AsyncIterator[RunningApp]:
     """A server in production."""
-    async for app in serve("production"):
+    async for app in serve("production", *request.param):
         yield app
 
 
@@ -164,6 +179,7 @@ async def test_log_lines_have_method_path_and_status(
     await request(production, "GET", "/api/session/0")
     await request(production, "GET", "/api/sesion")
     await request(production, "GET", "/api/reset/s3cret")
+    await request(production, "POST", "/api/reset/s3cret")
 
     plain = [re.sub(r" \d+ ms", " 1 ms", line.partition("actionhero.call ")[2]) for line in written]
     assert plain[0].startswith("PUT /api/session 422 1 ms session:create outcome=")
@@ -171,6 +187,7 @@ async def test_log_lines_have_method_path_and_status(
     assert plain[2].startswith("GET /api/session/0 404 1 ms session:show outcome=")
     assert plain[3].startswith("GET /api/sesion 404 1 ms outcome=")
     assert plain[4].startswith("GET /api/reset/{token} 202 1 ms password:reset request_id=")
+    assert plain[5].startswith("POST /api/reset/{token} 405 1 ms outcome=")
     assert "secret" not in "".join(written)
     assert "s3cret" not in "".join(written)
 

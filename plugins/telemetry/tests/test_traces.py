@@ -356,9 +356,13 @@ async def test_no_secret_is_exported(collector: Collector) -> None:
         ]:
             async with site.client.post(path, json=body, headers=headers) as response:
                 assert response.status == 500
+        for method, status in (("PUT", 405), ("OPTIONS", 204)):
+            path = f"/api/reset/{secrets['path']}"
+            async with site.client.request(method, path, headers=headers) as response:
+                assert response.status == status
 
     exported = b"".join(collector.bodies)
-    assert len(collector.spans) == 3
+    assert len(collector.spans) == 5
     assert b"POST /api/reset/{token}" in exported
     assert b"swordfish" not in exported
     assert b"a-plain-input" not in exported

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Final, Protocol, runtime_checkable
 
 from aiohttp import web
 
+from actionhero_web.connections.web_connection import match_of_other_method
 from actionhero_web.dispatch import Dispatcher
 from actionhero_web.request_context import CallContext
 from actionhero_web.responses.json_response import JsonResponse
@@ -16,7 +17,9 @@ from actionhero_web.routes.route_tree import Match
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Sequence
 
+    from actionhero.transport import RegisteredAction
     from actionhero_web.request_handler import Response
+    from actionhero_web.routes.router import NoMatch
 
 logger = logging.getLogger("actionhero.observers")
 
@@ -50,7 +53,7 @@ class WebObserver(Protocol):
         Args:
             request: The request.
             status: The status of the response; `None` if there is none, as the client is gone.
-            route: The route, as `/api/user/{id}`; empty if no route matches.
+            route: The route, as `/api/user/{id}`; empty if no route matches the path.
             mark: The result of `began`; `None` if it raised.
         """
 
@@ -91,11 +94,12 @@ class ObservedDispatcher(Dispatcher):
                 request_id, connection = self._connect(request)
                 match = self._match(request.method, path[self._prefix_length :])
                 if isinstance(match, Match):
+                    connection.match = match
                     route = self._prefix + match.route.path
                     context = CallContext(request, request_id, connection, match, query)
                     response = await self._handler.handle(context)
                 else:
-                    route = ""
+                    route = self._route_of(match)
                     response = await self._handler.refuse(request, request_id, connection, match)
             else:
                 response = await Dispatcher.dispatch(self, request)
@@ -123,8 +127,12 @@ class ObservedDispatcher(Dispatcher):
     ) -> Awaitable[Response]:
         # Of a request that aiohttp has routed.
         match = self._match(request.method, path[self._prefix_length :])
-        request[ROUTE] = self._prefix + match.route.path if isinstance(match, Match) else ""
+        request[ROUTE] = self._route_of(match)
         return Dispatcher._dispatch_action(self, request, path, query)
+
+    def _route_of(self, match: Match[RegisteredAction] | NoMatch) -> str:
+        found = match if isinstance(match, Match) else match_of_other_method(match)
+        return "" if found is None else self._prefix + found.route.path
 
     def _ended(
         self, request: web.Request, marks: list[Any], route: str | None, status: int | None

@@ -22,7 +22,7 @@ from actionhero.settings import AppSettings
 from actionhero.transport import DeferredPayload, InvalidPayload
 from actionhero_web.codecs import decoders_of, encoders_of
 from actionhero_web.connections.client_resolver import ClientResolver
-from actionhero_web.connections.web_connection import WebConnection
+from actionhero_web.connections.web_connection import WebConnection, match_of_other_method
 from actionhero_web.cross_origin import (
     SAFE_METHODS,
     CrossOriginProtection,
@@ -41,7 +41,7 @@ from actionhero_web.routes.request_target import split_target
 from actionhero_web.write import ResponseWriter
 
 if TYPE_CHECKING:
-    from actionhero import Application, Connection
+    from actionhero import Application
     from actionhero.transport import Payload
     from actionhero_web.request_context import CallContext
     from actionhero_web.responses.encoded_response import Headers
@@ -188,10 +188,16 @@ class RequestHandler:
             return await self.writer.write(context, self.encoder.encode_error(context, outcome))
 
     async def refuse(
-        self, request: web.BaseRequest, request_id: str, connection: Connection, no_match: NoMatch
+        self,
+        request: web.BaseRequest,
+        request_id: str,
+        connection: WebConnection,
+        no_match: NoMatch,
     ) -> Response:
         """Return the response to a request below the prefix that matches no route."""
         context = RequestContext(request, request_id)
+        if (match := match_of_other_method(no_match)) is not None:
+            connection.match = match
         if self._format.always_opens_session and not self.cross_origin.refuses_session(request):
             await self._pipeline.open_session(connection)
         headers = connection.response_headers or ()

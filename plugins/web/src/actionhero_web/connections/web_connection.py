@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from actionhero.transport import RegisteredAction
     from actionhero_web.responses.response_formats import ResponseFormat
     from actionhero_web.routes.route_tree import Match
+    from actionhero_web.routes.router import NoMatch
 
 #: The longest path in a log line.
 _MAX_PATH: Final = 200
@@ -32,7 +33,8 @@ class WebConnection(Connection):
 
     __slots__ = ("match",)
 
-    #: The route, its action, and the parameters of the path; set before a call.
+    #: The route, its action, and the parameters of the path; set before a call, and for a request
+    #: with another method than those of the path.
     match: Match[RegisteredAction]
 
     @classmethod
@@ -47,9 +49,7 @@ class WebConnection(Connection):
         """
         path, _ = split_target(self.raw)
         match = getattr(self, "match", None)
-        if match is not None and not match.target.inputs.sensitive_names.isdisjoint(
-            match.parameters
-        ):
+        if match is not None and has_secret_path(match):
             path = self.prefix + match.route.path
         return {
             "method": self.raw.method,
@@ -72,3 +72,13 @@ class WebConnection(Connection):
             return self.format.status_of_result(status, value)
         except Exception:  # noqa: BLE001 - the author's function, whose error the response has
             return 500
+
+
+def has_secret_path(match: Match[RegisteredAction]) -> bool:
+    """Return whether a parameter of the path is a secret input."""
+    return not match.target.inputs.sensitive_names.isdisjoint(match.parameters)
+
+
+def match_of_other_method(no_match: NoMatch) -> Match[RegisteredAction] | None:
+    """Return the match of a path with another method; one with a secret takes precedence."""
+    return max(no_match.others, key=has_secret_path, default=None)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final, Generic
+from typing import TYPE_CHECKING, Any, Final, Generic
 from urllib.parse import quote
 
 from actionhero import PluginError
@@ -12,7 +12,7 @@ from actionhero_web.routes.route import METHODS, Route
 from actionhero_web.routes.route_tree import Match, Node, T, Target, find_match
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
 
 class NoMatch:
@@ -21,13 +21,21 @@ class NoMatch:
     Args:
         allowed: The methods with a route for the path, for status 405; empty for status 404.
         is_malformed: Whether the path is not percent-encoded UTF-8, for status 400.
+        others: The matches of the path with these methods.
     """
 
-    __slots__ = ("allowed", "is_malformed")
+    __slots__ = ("allowed", "is_malformed", "others")
 
-    def __init__(self, allowed: frozenset[str], *, is_malformed: bool = False) -> None:
+    def __init__(
+        self,
+        allowed: frozenset[str],
+        *,
+        is_malformed: bool = False,
+        others: Sequence[Match[Any]] = (),
+    ) -> None:
         self.allowed = allowed
         self.is_malformed = is_malformed
+        self.others = tuple(others)
 
     @property
     def allow(self) -> str:
@@ -105,12 +113,15 @@ class Router(Generic[T]):
         return result.allowed if isinstance(result, NoMatch) else frozenset()
 
     def _no_match(self, segments: list[str]) -> NoMatch:
-        allowed = {method for method, tree in self._trees.items() if find_match(tree, segments)}
-        if not allowed:
+        matches = {
+            method: match
+            for method, tree in self._trees.items()
+            if (match := find_match(tree, segments)) is not None
+        }
+        if not matches:
             return NOT_FOUND
-        if "GET" in allowed:
-            allowed.add("HEAD")
-        return NoMatch(frozenset((*allowed, "OPTIONS")))
+        head = ("HEAD",) if "GET" in matches else ()
+        return NoMatch(frozenset((*matches, *head, "OPTIONS")), others=[*matches.values()])
 
     def _add(self, route: Route, target: T) -> None:
         self.routes.append(route)
