@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import gc
+import re
 import shutil
 import subprocess
 import sys
@@ -19,6 +20,7 @@ from prometheus_client.openmetrics.parser import (
 from prometheus_client.parser import text_string_to_metric_families as parse_text
 
 from actionhero import Action, BootError, Conflict, Instrument, RunMode, hookimpl
+from actionhero.settings import AppSettings
 from actionhero.testing import running_app
 from actionhero_telemetry import Counter, Gauge, Histogram, TelemetrySettings, plugin
 from actionhero_telemetry.endpoint import prefers_openmetrics
@@ -28,6 +30,9 @@ from actionhero_web import plugin as web_plugin
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
+    from pathlib import Path
+
+    from actionhero_telemetry.metrics import Metric
 
 orders = Counter("shop.orders", 'Orders "placed" in \\ a\nshop.', labels=("country",))
 amount = Histogram("shop.order.amount", "Costs of orders.", unit="EUR", buckets=(1, 10, 100))
@@ -192,12 +197,80 @@ async def test_label_values_are_cut_and_escaped() -> None:
     assert '# HELP shop_orders_total Orders "placed" in \\\\ a\\nshop.\n' in text
 
 
-async def test_wrong_labels_and_negative_amounts_are_errors() -> None:
+async def test_wrong_labels_are_errors() -> None:
     async with served():
         with pytest.raises(TypeError, match="was recorded with the labels town; it has country"):
             orders.add(1, town="x")
-        with pytest.raises(ValueError, match="cannot decrease"):
-            orders.add(-1, country="de")
+
+
+@pytest.mark.parametrize(
+    ("record", "expected"),
+    [
+        (lambda: orders.add(-1, country="de"), "'shop.orders' cannot be increased by -1"),
+        (lambda: orders.add(float("nan"), country="de"), "cannot be increased by nan"),
+        (lambda: orders.add(float("inf"), country="de"), "cannot be increased by inf"),
+        (lambda: amount.record(float("nan")), "'shop.order.amount' cannot record nan"),
+        (lambda: amount.record(-float("inf")), "cannot record -inf"),
+    ],
+)
+async def test_numbers_that_would_spoil_a_total_are_errors(
+    record: Callable[[], None], expected: str
+) -> None:
+    """A total that is not a number would stay so, also after a restart."""
+    async with served() as page:
+        orders.add(1, country="de")
+        amount.record(2)
+        with pytest.raises(ValueError, match=expected):
+            record()
+        total = await page.number("shop_orders_total", country="de")
+        sum_ = await page.number("shop_order_amount_EUR_sum")
+
+    assert (total, sum_) == (1, 2)
+
+
+async def text_after_one(metric: Any, folder: Path) -> str:
+    """Record 1 in an application, and return its metrics."""
+    settings = [AppSettings(data_dir=folder), TelemetrySettings(listen="127.0.0.1:0")]
+    async with running_app(plugin, settings=settings, mode=RunMode.WORKER) as app:
+        (metric.record if isinstance(metric, Histogram) else metric.add)(1)
+        return (await app.get(MetricsInitializer).scraper.scrape()).decode()
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "expected"),
+    [
+        (
+            lambda: Counter("app.mails", "Mails."),
+            lambda: Counter("app.mails", "Mails sent."),
+            {"app_mails_total": 2},
+        ),
+        (
+            lambda: Histogram("app.mails", "Mails.", buckets=(1,)),
+            lambda: Histogram("app.mails", "Sizes of mails.", buckets=(1,)),
+            {"app_mails_bucket": 2, "app_mails_count": 2, "app_mails_sum": 2},
+        ),
+        (
+            lambda: Counter("app.mails"),
+            lambda: Gauge("app.mails"),
+            {"app_mails": 1},
+        ),
+    ],
+    ids=["description of a counter", "description of a histogram", "kind"],
+)
+async def test_a_changed_declaration_repeats_no_number(
+    tmp_path: Path,
+    old: Callable[[], Metric],
+    new: Callable[[], Metric],
+    expected: dict[str, float],
+) -> None:
+    """Prometheus refuses two numbers with the same labels, and two metrics of one name."""
+    for declare in (old, new):
+        text = await text_after_one(declare(), tmp_path)
+        gc.collect()
+
+    numbers = re.findall(r"^(app_mails\w*)(?:{le=.1.0.})? (.+)$", text, re.MULTILINE)
+    assert sorted((name, float(number)) for name, number in numbers) == sorted(expected.items())
+    assert text.count("# TYPE app_mails") == 1
 
 
 @pytest.mark.parametrize(
@@ -208,6 +281,8 @@ async def test_wrong_labels_and_negative_amounts_are_errors() -> None:
         (lambda: Counter("shop.orders", labels=("town",)), "clashes with the counter"),
         (lambda: Gauge("shop.orders", labels=("country",)), "clashes with the"),
         (lambda: Counter("actionhero.call.duration", unit="s"), "clashes with the"),
+        (lambda: Gauge("shop.orders.total"), "clashes with the counter 'shop.orders'"),
+        (lambda: Gauge("actionhero.call.duration.seconds.sum"), "clashes with the histogram"),
         (lambda: Histogram("a.b", buckets=(3, 1)), "they must increase"),
     ],
 )
@@ -293,6 +368,41 @@ async def test_shared_instruments_are_read_once_a_second_and_have_a_second() -> 
     for name in ("queue.hanging", "queue.failing"):
         key = "actionhero_scrape_errors_total", frozenset({("instrument", name)})
         assert second[key] == 1
+
+
+@pytest.mark.parametrize("scope", ["process", "shared"])
+@pytest.mark.parametrize(
+    ("readings", "expected"),
+    [
+        ([({}, None)], None),
+        ([({}, "5")], None),
+        ([({}, 10**400)], None),
+        ([5], None),
+        ([({"db.system": "x"}, 1)], None),
+        ([({"le": "x"}, 1)], None),
+        ([({1: "x"}, 1)], None),
+        ([({"a": "x"}, 1), ({"a": "x"}, 2)], {"x": 3}),
+        ([({"a": str(number)}, 1) for number in range(5)], {"0": 1, "1": 1, "2": 1, "_other": 2}),
+    ],
+)
+async def test_a_faulty_reading_does_not_affect_other_metrics(
+    scope: Any, readings: Any, expected: dict[str, float] | None
+) -> None:
+    instruments = Instruments(
+        Instrument("mail.queue", read=lambda: readings, scope=scope),
+        Instrument("mail.open", read=lambda: [({}, 1)], scope=scope),
+    )
+    async with served(instruments, series_limit=3) as page:
+        await page.samples()
+        # The errors of a reading are counted in the next one.
+        samples = await page.samples()
+
+    name = "actionhero_scrape_errors_total", frozenset({("instrument", "mail.queue")})
+    numbers = {dict(labels)["a"]: samples[item, labels] for item, labels in samples
+               if item == "mail_queue"}  # fmt: skip
+    assert samples["mail_open", frozenset()] == 1
+    assert numbers == (expected or {})
+    assert (name in samples) is (expected is None)
 
 
 async def test_recorded_instruments_record_only_with_a_reader() -> None:

@@ -6,7 +6,7 @@ import asyncio
 import inspect
 import logging
 from time import monotonic
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from prometheus_client.metrics_core import Metric as Family
 
@@ -32,6 +32,10 @@ _RECORDED: Final[dict[str, type[Metric]]] = {
     "gauge": Gauge,
     "histogram": Histogram,
 }
+
+
+#: The names of labels, and their values.
+_Labels: TypeAlias = tuple[tuple[str, ...], tuple[str, ...]]
 
 
 class InstrumentReader:
@@ -109,9 +113,8 @@ class InstrumentReader:
             name = exposed_name(instrument.name, instrument.unit)
             family = Family(name, instrument.description, instrument.kind)
             sample = f"{name}_total" if instrument.kind == "counter" else name
-            for labels, number in list(readings)[: self._series_limit]:
-                texts = {key: label_text(value) for key, value in labels.items()}
-                family.add_sample(sample, texts, number)
+            for (names, texts), number in self._sums(instrument, readings, {}).items():
+                family.add_sample(sample, dict(zip(names, texts, strict=True)), number)
         except Exception as error:  # noqa: BLE001 - of a plugin
             self._report(instrument, error)
             return None
@@ -121,14 +124,7 @@ class InstrumentReader:
         self, item: _ProcessInstrument, readings: Iterable[tuple[Mapping[str, str], float]]
     ) -> None:
         missing = set(item.totals)
-        sums: dict[tuple[tuple[str, ...], tuple[str, ...]], float] = {}
-        for labels, number in readings:
-            names = tuple(sorted(labels))
-            key = names, tuple([label_text(labels[name]) for name in names])
-            if key not in item.totals and len(item.totals) >= self._series_limit:
-                series_dropped.add(1, instrument=item.instrument.name)
-                key = names, (OTHER,) * len(names)
-            sums[key] = sums.get(key, 0.0) + number
+        sums = self._sums(item.instrument, readings, item.totals)
         for key, number in sums.items():
             value = item.values.get(key)
             if value is None:
@@ -143,6 +139,30 @@ class InstrumentReader:
         if item.instrument.kind == "gauge":
             for key in missing - sums.keys():
                 item.values[key].set(0)
+
+    def _sums(
+        self,
+        instrument: Instrument,
+        readings: Iterable[tuple[Mapping[str, str], float]],
+        known: Mapping[_Labels, float],
+    ) -> dict[_Labels, float]:
+        """Return the numbers by their labels, of which there are not more than the limit."""
+        sums: dict[_Labels, float] = {}
+        count = len(known)
+        for labels, number in readings:
+            names = tuple(sorted(labels))
+            key = names, tuple([label_text(labels[name]) for name in names])
+            if key not in known and key not in sums:
+                if error := name_error(instrument.name, names):
+                    raise ValueError(error)
+                if count >= self._series_limit:
+                    series_dropped.add(1, instrument=instrument.name)
+                    key = names, (OTHER,) * len(names)
+                else:
+                    count += 1
+            # A text or `None` is an error of this instrument, and not of the scrape.
+            sums[key] = sums.get(key, 0.0) + number
+        return sums
 
     def _value(self, instrument: Instrument, names: tuple[str, ...], texts: tuple[str, ...]) -> Any:
         name = exposed_name(instrument.name, instrument.unit)
@@ -170,8 +190,8 @@ class _ProcessInstrument:
 
     def __init__(self, instrument: Instrument) -> None:
         self.instrument = instrument
-        self.values: dict[tuple[tuple[str, ...], tuple[str, ...]], Any] = {}
-        self.totals: dict[tuple[tuple[str, ...], tuple[str, ...]], float] = {}
+        self.values: dict[_Labels, Any] = {}
+        self.totals: dict[_Labels, float] = {}
 
 
 def _check(app: Application, instruments: Iterable[Instrument], taken: set[str]) -> None:

@@ -27,6 +27,8 @@ _JOINS: Final[dict[str, Callable[[float, float], float]]] = {"livemax": max, "li
 class _Key(NamedTuple):
     """A parsed key: one number of one series."""
 
+    #: The key without the description, which another version of the application may have changed.
+    identity: str
     family: str
     sample: str
     labels: dict[str, str]
@@ -45,70 +47,72 @@ class Merger:
     """Reads files of values."""
 
     def __init__(self) -> None:
-        #: The keys of the last reading.
+        #: The keys of the last reading, by their texts.
         self._keys: dict[str, _Key] = {}
 
     def merge(self, files: Iterable[str]) -> list[Family]:
         """Return the families of all metrics in some files."""
         values: dict[str, dict[str, float]] = {"counter": {}, "gauge": {}, "histogram": {}}
+        keys: dict[str, _Key] = {}
         for path in files:
             kind, *modes, _ = Path(path).stem.split("_")
             # The process has ended, and another one has begun.
             with contextlib.suppress(FileNotFoundError):
-                _join(values[kind], path, _JOINS.get(modes[0]) if modes else None)
-        keys: dict[str, _Key] = {}
-        families = [
+                self._join(values[kind], keys, path, _JOINS.get(modes[0]) if modes else None)
+        self._keys = keys
+        by_identity = {key.identity: key for key in keys.values()}
+        return [
             family
             for kind, numbers in values.items()
-            for family in self._families(kind, numbers, keys)
+            for family in _families(kind, numbers, by_identity)
         ]
-        self._keys = keys
-        return families
 
-    def _families(
-        self, kind: str, numbers: dict[str, float], keys: dict[str, _Key]
-    ) -> Iterable[Family]:
-        families: dict[str, Family] = {}
-        # The numbers of a series of a histogram follow each other, as OpenMetrics requires.
-        buckets: defaultdict[_Series, list[tuple[float, str]]] = defaultdict(list)
-        sums: dict[_Series, Sample] = {}
-        for text, number in numbers.items():
-            key = self._keys.get(text)
+    def _join(
+        self,
+        numbers: dict[str, float],
+        keys: dict[str, _Key],
+        path: str,
+        join: Callable[[float, float], float] | None,
+    ) -> None:
+        for text, number, _, _ in MmapedDict.read_all_values_from_file(path):
+            key = keys.get(text)
             if key is None:
-                key = _parse(text)
-            keys[text] = key
-            family = families.get(key.family)
-            if family is None:
-                family = families[key.family] = Family(key.family, key.description, kind)
-            if key.boundary is None and kind == "histogram":
-                sums[key.family, key.series] = Sample(key.sample, key.labels, number)
-            elif key.boundary is None:
-                family.samples.append(Sample(key.sample, key.labels, number))
+                key = keys[text] = self._keys.get(text) or _parse(text)
+            other = numbers.get(key.identity)
+            if other is None:
+                numbers[key.identity] = number
             else:
-                buckets[key.family, key.series].append((key.boundary, text))
-        for (name, series), parts in buckets.items():
-            samples = families[name].samples
-            count = 0.0
-            # In the files, each bucket has its own number; for Prometheus, those below it, too.
-            for _, text in sorted(parts):
-                count += numbers[text]
-                key = keys[text]
-                samples.append(Sample(key.sample, key.labels, count))
-            samples.append(Sample(f"{name}_count", dict(series), count))
-            if (name, series) in sums:
-                samples.append(sums[name, series])
-        return families.values()
+                numbers[key.identity] = other + number if join is None else join(other, number)
 
 
-def _join(
-    numbers: dict[str, float], path: str, join: Callable[[float, float], float] | None
-) -> None:
-    for key, number, _, _ in MmapedDict.read_all_values_from_file(path):
-        other = numbers.get(key)
-        if other is None:
-            numbers[key] = number
+def _families(kind: str, numbers: dict[str, float], keys: dict[str, _Key]) -> Iterable[Family]:
+    families: dict[str, Family] = {}
+    # The numbers of a series of a histogram follow each other, as OpenMetrics requires.
+    buckets: defaultdict[_Series, list[tuple[float, str]]] = defaultdict(list)
+    sums: dict[_Series, Sample] = {}
+    for identity, number in numbers.items():
+        key = keys[identity]
+        family = families.get(key.family)
+        if family is None:
+            family = families[key.family] = Family(key.family, key.description, kind)
+        if key.boundary is None and kind == "histogram":
+            sums[key.family, key.series] = Sample(key.sample, key.labels, number)
+        elif key.boundary is None:
+            family.samples.append(Sample(key.sample, key.labels, number))
         else:
-            numbers[key] = other + number if join is None else join(other, number)
+            buckets[key.family, key.series].append((key.boundary, identity))
+    for (name, series), parts in buckets.items():
+        samples = families[name].samples
+        count = 0.0
+        # In the files, each bucket has its own number; for Prometheus, those below it, too.
+        for _, identity in sorted(parts):
+            count += numbers[identity]
+            key = keys[identity]
+            samples.append(Sample(key.sample, key.labels, count))
+        samples.append(Sample(f"{name}_count", dict(series), count))
+        if (name, series) in sums:
+            samples.append(sums[name, series])
+    return families.values()
 
 
 def _parse(text: str) -> _Key:
@@ -116,6 +120,7 @@ def _parse(text: str) -> _Key:
     boundary = labels.get("le") if sample.endswith("_bucket") else None
     series = tuple(sorted(item for item in labels.items() if item[0] != "le"))
     return _Key(
+        json.dumps([family, sample, labels], sort_keys=True),
         family,
         sample,
         labels,

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
+import math
 import sys
 import weakref
 from typing import TYPE_CHECKING, Any, Final
 
-from actionhero import BootError
-from actionhero_telemetry.names import exposed_name, name_error
+from actionhero_telemetry.names import exposed_name
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
 #: The longest value of a label.
 LABEL_LENGTH: Final = 128
@@ -45,7 +45,7 @@ class Metric:
         self._series: dict[Any, Any] = {}
         self._create: Callable[[Metric, tuple[str, ...]], Any] | None = None
         self._limit = 0
-        self._on_dropped: Callable[[Metric], None] = lambda _: None
+        self._on_dropped: Callable[[Metric], None] = _ignore
         _declared.add(self)
 
     def bind(
@@ -68,6 +68,7 @@ class Metric:
         """Stop recording, unless another application has begun to."""
         if self._create == create:
             self._create = None
+            self._on_dropped = _ignore
             self._series = {}
 
     def series(self, *values: str) -> Any:
@@ -129,11 +130,11 @@ class Counter(Metric):
         """Add an amount.
 
         Raises:
-            ValueError: The amount is negative.
+            ValueError: The amount is negative, or not a finite number: the total would stay so.
             TypeError: The labels are others than those of the declaration.
         """
-        if amount < 0:
-            raise ValueError(f"the counter {self.name!r} cannot decrease: {amount}")
+        if not 0 <= amount < math.inf:
+            raise ValueError(f"the counter {self.name!r} cannot be increased by {amount}")
         series = self._find(labels)
         if series is not None:
             series.add(amount)
@@ -188,7 +189,14 @@ class Histogram(Metric):
         super().__init__(name, description, labels=labels, unit=unit)
 
     def record(self, value: float, **labels: object) -> None:
-        """Count a value."""
+        """Count a value.
+
+        Raises:
+            ValueError: It is not a finite number: the sum of all values would stay so.
+            TypeError: The labels are others than those of the declaration.
+        """
+        if not -math.inf < value < math.inf:
+            raise ValueError(f"the histogram {self.name!r} cannot record {value}")
         series = self._find(labels)
         if series is not None:
             series.record(value)
@@ -199,39 +207,14 @@ def declared_metrics() -> list[Metric]:
     return sorted(_declared, key=lambda metric: (metric.name, metric.source))
 
 
-def declaration_errors(metrics: Iterable[Metric]) -> list[str]:
-    """Return the errors of declarations: of names, labels, buckets, and between metrics."""
-    errors = []
-    first: dict[str, Metric] = {}
-    for metric in metrics:
-        place = f"metric {metric.name!r} ({metric.source})"
-        if error := name_error(metric.name, metric.labels):
-            errors.append(f"{place} {error}")
-            continue
-        if isinstance(metric, Histogram) and not _are_increasing(metric.buckets):
-            errors.append(f"{place} has the buckets {metric.buckets!r}; they must increase")
-        other = first.setdefault(metric.exposed_name, metric)
-        if other is not metric and not _are_equal(metric, other):
-            errors.append(
-                f"{place} clashes with the {other.kind} {other.name!r} ({other.source}), whose "
-                f"labels are {', '.join(other.labels) or 'none'}; rename one, or use the same kind "
-                "and labels"
-            )
-    return errors
-
-
-def _are_equal(metric: Metric, other: Metric) -> bool:
-    return (metric.name, metric.kind, metric.labels) == (other.name, other.kind, other.labels)
-
-
-def _are_increasing(buckets: Sequence[float] | None) -> bool:
-    return buckets is None or (bool(buckets) and list(buckets) == sorted(set(buckets)))
-
-
 def label_text(value: object) -> str:
     """Return the value of a label: as text, cut, and without lone surrogates."""
     text = str(value)[:LABEL_LENGTH]
     return text if text.isascii() else text.encode("utf-8", "replace").decode("utf-8")
+
+
+def _ignore(metric: Metric) -> None:
+    """Do nothing."""
 
 
 def _caller() -> str:
@@ -240,13 +223,3 @@ def _caller() -> str:
     while frame.f_back is not None and frame.f_globals.get("__name__") == __name__:
         frame = frame.f_back
     return f"{frame.f_code.co_filename}:{frame.f_lineno}"
-
-
-def check(metrics: Iterable[Metric]) -> None:
-    """Raise for invalid declarations.
-
-    Raises:
-        BootError: The message lists all of them.
-    """
-    if errors := declaration_errors(metrics):
-        raise BootError("\n".join(errors))

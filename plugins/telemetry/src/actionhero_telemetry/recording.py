@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from actionhero_telemetry.builtin_metrics import series_dropped
-from actionhero_telemetry.metrics import Histogram, check, declared_metrics
+from actionhero_telemetry.declarations import check
+from actionhero_telemetry.metrics import Histogram, declared_metrics
 from actionhero_telemetry.processes import claim_slot
 from actionhero_telemetry.values import ValueStore
 
@@ -45,6 +46,8 @@ class Recording:
         self.slot = claim_slot(folder, [FORMAT, self._buckets, own_buckets, version])
         self._store = ValueStore(self.slot)
         self._metrics: list[Metric] = []
+        #: The kinds of metrics, by their names for Prometheus.
+        self.kinds: dict[str, str] = {}
         #: The units of metrics, by their names for Prometheus.
         self.units: dict[str, str] = {}
         #: The names with dots, and the units, by the names for Prometheus.
@@ -55,6 +58,7 @@ class Recording:
         """Begin to record metrics."""
         for metric in metrics:
             self._metrics.append(metric)
+            self.kinds[metric.exposed_name] = metric.kind
             self.units[metric.exposed_name] = metric.unit
             self.names[metric.exposed_name] = (metric.name, metric.unit)
             metric.bind(self._create_series, self._series_limit, self._count_dropped)

@@ -123,7 +123,12 @@ class Scraper:
         while requested and time.monotonic() < deadline:
             time.sleep(POLL_SECONDS)
             requested = unanswered(folder, requested)
-        families = self._merger.merge(value_files(folder))
+        families = [
+            family
+            for family in self._merger.merge(value_files(folder))
+            # Another version of the application had a metric of another kind with this name.
+            if self._recording.kinds.get(family.name, family.type) == family.type
+        ]
         for family in families:
             unit = exposed_unit(self._recording.units.get(family.name, ""))
             if unit and family.name.endswith(f"_{unit}"):
