@@ -317,6 +317,58 @@ def test_prometheus_accepts_metrics_and_alert_rules(samples: Samples, tmp_path: 
         assert check.returncode == 0, check.stdout + check.stderr
 
 
+#: The values of series, each quarter of a minute, by their names and labels.
+SERIES = {
+    'actionhero_info{job="shop"}': "1x60",
+    'actionhero_job_duration_seconds_count{job="shop",queue="mail",outcome="dead"}': "_x20 1x40",
+    'actionhero_jobs{job="shop",queue="mail",state="dead"}': "0x20 1x40",
+    'process_open_fds{job="shop",instance="a"}': "900x60",
+    'process_max_fds{job="shop",instance="a"}': "1024x60",
+}
+
+
+@pytest.mark.parametrize(
+    ("alert", "labels"),
+    [
+        ("ActionHeroDown", None),
+        ("ActionHeroDeadJobs", {"job": "shop", "queue": "mail"}),
+        ("ActionHeroFileDescriptors", {"job": "shop", "instance": "a"}),
+    ],
+)
+def test_alerts_fire_at_the_first_event(
+    tmp_path: Path, alert: str, labels: dict[str, str] | None
+) -> None:
+    """A dead job, whose series has begun with it."""
+    if shutil.which("promtool") is None:
+        pytest.skip("promtool of the Debian package prometheus is not installed")
+    rules = yaml.safe_load((files("actionhero_telemetry") / "alerts.yml").read_text("utf-8"))
+    for rule in rules["groups"][0]["rules"]:
+        rule.pop("annotations")
+    (tmp_path / "alerts.yml").write_text(json.dumps(rules))
+    expected = [] if labels is None else [{"exp_labels": {"severity": "warning", **labels}}]
+    test = {
+        "rule_files": ["alerts.yml"],
+        "evaluation_interval": "15s",
+        "tests": [
+            {
+                "interval": "15s",
+                "input_series": [{"series": name, "values": text} for name, text in SERIES.items()],
+                "alert_rule_test": [
+                    {"eval_time": "10m", "alertname": alert, "exp_alerts": expected}
+                ],
+            }
+        ],
+    }
+    (tmp_path / "test.yml").write_text(json.dumps(test))
+
+    check = subprocess.run(
+        ["promtool", "test", "rules", "test.yml"],
+        cwd=tmp_path, text=True, capture_output=True, check=False,
+    )  # fmt: skip
+
+    assert check.returncode == 0, check.stdout + check.stderr
+
+
 def test_expressions_of_the_dashboard_are_valid(tmp_path: Path) -> None:
     if shutil.which("promtool") is None:
         pytest.skip("promtool of the Debian package prometheus is not installed")

@@ -7,6 +7,7 @@ import contextlib
 import gc
 import re
 import shutil
+import socket
 import subprocess
 import sys
 from base64 import b64encode
@@ -518,6 +519,35 @@ async def test_only_get_and_head_are_possible(where: str) -> None:
                 assert response.status == 405
                 assert "GET" in response.headers["Allow"]
                 assert document["error"]["message"]
+
+
+def listener_of(app: Any) -> Any:
+    """Return the listener of an application."""
+    return app.get(MetricsInitializer).listener
+
+
+async def test_an_address_in_use_by_another_application_is_warned_of(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Not one that another process with the same values has, which serves them."""
+    caplog.set_level("WARNING", "actionhero.telemetry")
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        port = other.getsockname()[1]
+        telemetry = TelemetrySettings(listen=f"127.0.0.1:{port}")
+        settings = [AppSettings(data_dir=tmp_path), telemetry]
+        async with running_app(plugin, settings=settings, mode=RunMode.WORKER) as app:
+            assert listener_of(app).port is None
+    assert caplog.text.count("another application, or a process with another app.data_dir") == 1
+    caplog.clear()
+
+    async with (
+        running_app(plugin, settings=settings, mode=RunMode.WORKER) as first,
+        running_app(plugin, settings=settings, mode=RunMode.WORKER) as second,
+    ):
+        ports = [listener_of(app).port for app in (first, second)]
+
+    assert ports == [port, None]
+    assert caplog.text == ""
 
 
 async def test_other_paths_of_the_listener_are_not_found() -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import sys
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -114,3 +116,45 @@ async def test_an_invalid_interval_stops_the_start(
     with pytest.raises(ConfigurationError, match="OTEL_METRIC_EXPORT_INTERVAL is 'soon'"):
         async with application(tmp_path, "http://127.0.0.1:9"):
             pass
+
+
+PROGRAM = """
+import asyncio, sys
+from datetime import timedelta
+import actionhero_telemetry.plugin
+from actionhero import RunMode
+from actionhero.settings import AppSettings
+from actionhero.testing import running_app
+from actionhero_telemetry import TelemetrySettings
+
+async def main():
+    settings = TelemetrySettings(push=True, endpoint=sys.argv[1])
+    async with running_app(
+        actionhero_telemetry.plugin,
+        settings=[AppSettings(data_dir=sys.argv[2]), settings],
+        mode=RunMode.WORKER,
+    ):
+        await asyncio.to_thread(sys.stdin.readline)
+
+asyncio.run(main())
+"""
+
+
+async def test_a_request_to_the_collector_does_not_delay_the_end_of_the_process(
+    collector: Collector, tmp_path: Path
+) -> None:
+    """Which the collector has accepted, and does not answer."""
+    collector.responds.clear()
+    variables = {"OTEL_METRIC_EXPORT_INTERVAL": "20", "OTEL_EXPORTER_OTLP_TIMEOUT": "60"}
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-c", PROGRAM, collector.url, str(tmp_path)),
+        stdin=asyncio.subprocess.PIPE,
+        env={**os.environ, **variables},
+    )
+    async with asyncio.timeout(30):
+        while collector.requests == 0:  # noqa: ASYNC110 - of another process
+            await asyncio.sleep(0.01)
+        await process.communicate(b"\n")
+    collector.responds.set()
+
+    assert process.returncode == 0

@@ -322,6 +322,28 @@ async def test_a_job_has_the_trace_state_of_its_request(collector: Collector) ->
     assert json.loads(job.body)["options"]["carrier"] == headers
 
 
+@pytest.mark.parametrize(
+    "tracestate",
+    ["vendor=" + "1" * 600, ",".join(f"v{number}={'1' * 50}" for number in range(20)), "x", "x=é"],
+    ids=["long", "many", "invalid", "not ASCII"],
+)
+async def test_a_client_determines_neither_the_size_of_jobs_nor_the_log(
+    collector: Collector, caplog: pytest.LogCaptureFixture, tracestate: str
+) -> None:
+    """The trace is continued without its state."""
+    headers = {"Traceparent": SAMPLED, "Tracestate": tracestate}
+    async with serve(collector) as site:
+        async with site.client.post("/api/order", json={}, headers=headers) as response:
+            id = await response.json()
+        job = await site.app.get(Tasks).use(lambda store: store.find(id))
+
+    assert job is not None
+    carrier = json.loads(job.body)["options"]["carrier"]
+    assert list(carrier) == ["traceparent"]
+    assert carrier["traceparent"].startswith(f"00-{TRACE}-")
+    assert not [record for record in caplog.records if record.name.startswith("opentelemetry")]
+
+
 async def test_only_faults_of_the_server_are_errors(collector: Collector) -> None:
     """With the type of the error, never with its message."""
     async with serve(collector) as site:

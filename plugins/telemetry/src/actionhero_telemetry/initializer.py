@@ -58,6 +58,7 @@ class MetricsInitializer(Initializer):
             BootError: A metric is invalid, the values cannot be stored, or the address is not one
                 of this machine.
         """
+        from actionhero.transport import FileLock
         from actionhero_telemetry.endpoint import MetricsEndpoint
         from actionhero_telemetry.instruments import InstrumentReader
         from actionhero_telemetry.listener import MetricsListener
@@ -90,7 +91,8 @@ class MetricsInitializer(Initializer):
             None if password is None else password.get_secret_value(),
         )
         if settings.listen is not None:
-            self.listener = MetricsListener(settings.listen, self._endpoint)
+            lock = FileLock(recording.slot.folder / "listener.lock")
+            self.listener = MetricsListener(settings.listen, self._endpoint, lock)
             await self.listener.start()
 
     async def stop(self, app: Application) -> None:

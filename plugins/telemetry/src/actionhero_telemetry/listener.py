@@ -20,6 +20,7 @@ from actionhero_telemetry.endpoint import (
 )
 
 if TYPE_CHECKING:
+    from actionhero.transport import FileLock
     from actionhero_telemetry.endpoint import MetricsEndpoint
 
 logger = logging.getLogger("actionhero.telemetry")
@@ -44,11 +45,14 @@ class MetricsListener:
     Args:
         address: The host and the port.
         endpoint: Responds.
+        lock: Held by the process that listens, of those with the same values.
     """
 
-    def __init__(self, address: str, endpoint: MetricsEndpoint) -> None:
+    def __init__(self, address: str, endpoint: MetricsEndpoint, lock: FileLock) -> None:
         self._address = address
         self._endpoint = endpoint
+        self._lock = lock
+        self._has_warned = False
         self._server: asyncio.Server | None = None
         self._binding: asyncio.Task[None] | None = None
         self._connections = 0
@@ -60,7 +64,6 @@ class MetricsListener:
             BootError: It is not an address of this machine.
         """
         if not await self._bind():
-            logger.info("another process listens on %s; it serves the metrics", self._address)
             self._binding = asyncio.create_task(self._take_over())
 
     async def stop(self) -> None:
@@ -70,6 +73,7 @@ class MetricsListener:
             await asyncio.wait({self._binding})
         if self._server is not None:
             self._server.close()
+        self._lock.release()
 
     @property
     def port(self) -> int | None:
@@ -79,17 +83,33 @@ class MetricsListener:
         return int(self._server.sockets[0].getsockname()[1])
 
     async def _bind(self) -> bool:
+        if not self._lock.try_lock():
+            logger.debug("another process listens on %s; it serves the metrics", self._address)
+            return False
         host, port = parse_address(self._address)
         try:
             self._server = await asyncio.start_server(self._serve, host, port, limit=HEAD_BYTES)
         except OSError as error:
+            self._lock.release()
             if error.errno == errno.EADDRINUSE:
+                self._warn()
                 return False
             raise BootError(
                 f"cannot listen on telemetry.listen {self._address!r}: {error}; set another address"
             ) from error
         logger.info("metrics are served on http://%s%s", self._address, PATH)
         return True
+
+    def _warn(self) -> None:
+        """Warn once: the process that listens has other values, so it does not serve these."""
+        if not self._has_warned:
+            self._has_warned = True
+            logger.warning(
+                "another application, or a process with another app.data_dir, listens on "
+                "telemetry.listen %r, so the metrics of this process are not served there; set "
+                "another address",
+                self._address,
+            )
 
     async def _take_over(self) -> None:
         while True:

@@ -6,6 +6,7 @@ import asyncio
 import logging
 import os
 import time
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 from actionhero import ConfigurationError, Initializer, RunMode
@@ -88,12 +89,14 @@ class MetricsPush(Initializer):
         await asyncio.wait({self._task})
         if self._lock.try_lock():
             families = await self._metrics.scraper.families()
-            await close_in_thread(lambda: self._send(families), "metrics")
+            await close_in_thread(partial(self._send, families), "metrics")
         exporter = self._exporter
         await close_in_thread(exporter.shutdown, "metrics")
         self._lock.release()
 
     async def _run(self, interval: float) -> None:
+        from actionhero_telemetry.otel.export import call_in_thread
+
         assert self._lock is not None  # noqa: S101 - set by `start`
         while True:
             await asyncio.sleep(interval)
@@ -101,7 +104,7 @@ class MetricsPush(Initializer):
                 continue
             try:
                 families = await self._metrics.scraper.families()
-                await asyncio.to_thread(self._send, families)
+                await call_in_thread(partial(self._send, families), "metrics")
             except Exception:
                 logger.exception("the metrics were not sent")
 

@@ -20,6 +20,8 @@ LOOP_SECONDS: Final = 0.1
 _AGGREGATIONS: Final[dict[str, Literal["max", "min"]]] = {
     # The newest process shows restarts.
     "process_start_time_seconds": "max",
+    # The limit is that of each process.
+    "process_open_fds": "max",
     "process_max_fds": "min",
 }
 

@@ -20,7 +20,7 @@ from actionhero import ConfigurationError
 from actionhero_telemetry.otel.trace_ids import TraceIds
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from opentelemetry.sdk.trace import ReadableSpan
 
@@ -32,8 +32,13 @@ logger = logging.getLogger("actionhero.telemetry")
 FLUSH_SECONDS: Final = 2.0
 #: The time between two warnings of a collector that is away.
 WARNING_SECONDS: Final = 60.0
-#: The libraries log every attempt.
-_LOGGERS: Final = ("opentelemetry.exporter", "opentelemetry.sdk._shared_internal")
+#: The libraries log every attempt, and every invalid field of a client, with its text.
+_LOGGERS: Final = (
+    "opentelemetry.exporter",
+    "opentelemetry.sdk._shared_internal",
+    "opentelemetry.trace.span",
+    "opentelemetry.baggage",
+)
 _ENDPOINTS: Final = ("OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_{}_ENDPOINT")
 
 
@@ -206,23 +211,28 @@ def _protocol() -> str:
     return "http/protobuf"
 
 
-async def close_in_thread(close: Any, kind: str) -> None:
+async def close_in_thread(close: Callable[[], object], kind: str) -> None:
     """Call a function that may block in a thread, and wait for it for at most two seconds."""
+    try:
+        async with asyncio.timeout(FLUSH_SECONDS):
+            await call_in_thread(close, kind)
+    except TimeoutError:
+        logger.warning("the collector did not accept the remaining %s in time", kind)
+
+
+async def call_in_thread(function: Callable[[], object], kind: str) -> None:
+    """Call a function that may block in a thread that does not delay the end of the process."""
     loop = asyncio.get_running_loop()
-    closed = asyncio.Event()
+    ended = asyncio.Event()
 
     def run() -> None:
         try:
-            close()
+            function()
         except Exception:
-            logger.exception("the remaining %s were not sent", kind)
+            logger.exception("the %s were not sent", kind)
         with contextlib.suppress(RuntimeError):  # the loop is closed
-            loop.call_soon_threadsafe(closed.set)
+            loop.call_soon_threadsafe(ended.set)
 
     # Not in a thread of the loop's executor, which the end of the loop would wait for.
-    threading.Thread(target=run, name="telemetry-flush", daemon=True).start()
-    try:
-        async with asyncio.timeout(FLUSH_SECONDS):
-            await closed.wait()
-    except TimeoutError:
-        logger.warning("the collector did not accept the remaining %s in time", kind)
+    threading.Thread(target=run, name="telemetry-send", daemon=True).start()
+    await ended.wait()

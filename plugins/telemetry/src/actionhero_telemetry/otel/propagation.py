@@ -14,8 +14,9 @@ if TYPE_CHECKING:
     from opentelemetry.propagators.textmap import TextMapPropagator
 
 PROPAGATORS_VARIABLE: Final = "OTEL_PROPAGATORS"
-#: A longer `traceparent` is ignored; that of version 00 has 55 characters.
-MAX_LENGTH: Final = 256
+#: The longest fields; longer ones are ignored. A `traceparent` of version 00 has 55 characters, and
+#: 512 of a `tracestate` should be passed on: it is stored with each job.
+MAX_LENGTHS: Final = {"traceparent": 256, "tracestate": 512}
 #: The context of a call that begins a trace.
 EMPTY: Final = Context()
 
@@ -39,8 +40,9 @@ class Propagation:
         """Return the context in the fields of a caller; without a valid one, an empty context."""
         if not fields or not any(name in fields for name in self._fields):
             return EMPTY
-        if len(fields.get("traceparent", "")) > MAX_LENGTH:
-            return EMPTY
+        for name, length in MAX_LENGTHS.items():
+            if len(fields.get(name, "")) > length:
+                fields = {key.lower(): text for key, text in fields.items() if key.lower() != name}
         return self._propagator.extract(fields, EMPTY)
 
     def inject(self, context: Context | None = None) -> dict[str, str]:
