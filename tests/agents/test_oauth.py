@@ -16,6 +16,8 @@ from mcp import Client
 from mcp.client.auth import AuthorizationCodeResult, OAuthClientProvider
 from mcp.client.streamable_http import streamable_http_client
 from mcp.shared.auth import OAuthClientInformationFull, OAuthClientMetadata, OAuthToken
+from plugins.mcp.tests.conftest import meta, request
+from plugins.mcp.tests.published_schemas import check_messages
 
 from actionhero import Action, Call, Inputs, PluginError, RunMode, Scope, Secret, SignedIn, hookimpl
 from actionhero.testing import free_port, running_app
@@ -39,7 +41,6 @@ if TYPE_CHECKING:
 
 REDIRECT_URI = "http://127.0.0.1:3344/callback"
 DOCUMENT = "https://agent.example/client.json"
-META = "io.modelcontextprotocol/"
 
 
 class SignInInputs(Inputs):
@@ -142,15 +143,12 @@ class Site(NamedTuple):
             session, token, method, **params
         ) as response:  # fmt: skip
             body = await response.json(content_type=None)
+            sent = self.message(method, **params)
+            check_messages(sent, response.request_info.headers, [body])
             return response.status, body, response.headers.get("WWW-Authenticate", "")
 
     def open(self, session: aiohttp.ClientSession, token: str, method: str, **params: Any) -> Any:
         """Send a request of the newest revision."""
-        meta = {
-            META + "protocolVersion": "2026-07-28",
-            META + "clientInfo": {"name": "tester", "version": "1"},
-            META + "clientCapabilities": {"elicitation": {"form": {}}},
-        }
         headers = {
             "Accept": "application/json, text/event-stream",
             "MCP-Protocol-Version": "2026-07-28",
@@ -160,8 +158,11 @@ class Site(NamedTuple):
             headers["Authorization"] = f"Bearer {token}"
         if "name" in params:
             headers["Mcp-Name"] = params["name"]
-        message = {"jsonrpc": "2.0", "id": 1, "method": method, "params": {"_meta": meta, **params}}
-        return session.post(self.url, json=message, headers=headers)
+        return session.post(self.url, json=self.message(method, **params), headers=headers)
+
+    def message(self, method: str, **params: Any) -> dict[str, Any]:
+        """Return a request of the newest revision."""
+        return request(method, {"_meta": meta(elicitation={"form": {}}), **params})
 
 
 class User:

@@ -1,12 +1,16 @@
-"""The client of the official SDK, in both eras, over HTTP and stdio."""
+"""The client and the models of the official SDK, in both eras, over HTTP and stdio."""
 
 from __future__ import annotations
 
+import json
+import subprocess
 import sys
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from mcp import Client, StdioServerParameters, stdio_client, types
+from plugins.mcp.tests.conftest import meta, request
+from plugins.mcp.tests.published_schemas import check_messages
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -180,3 +184,59 @@ async def test_the_client_of_the_sdk_over_stdio(folder: Path, mode: str) -> None
 
     assert results == EXPECTED
     assert me.structured_content == {"user": 7}
+
+
+#: Requests for everything that a server offers, and one with an error.
+REQUESTS: list[tuple[str, dict[str, Any]]] = [
+    ("tools/list", {}),
+    ("tools/call", {"name": "numbers-add", "arguments": {"number": 2}}),
+    ("tools/call", {"name": "numbers-add", "arguments": {"nmber": 2}}),
+    ("tools/call", {"name": "unknown"}),
+    ("resources/list", {}),
+    ("resources/templates/list", {}),
+    ("resources/read", {"uri": "app://status"}),
+    ("prompts/list", {}),
+    ("prompts/get", {"name": "greeting", "arguments": {"name": "Ada"}}),
+    (
+        "completion/complete",
+        {
+            "ref": {"type": "ref/prompt", "name": "greeting"},
+            "argument": {"name": "name", "value": ""},
+        },
+    ),
+]
+ERAS: dict[str, tuple[dict[str, Any], list[tuple[str, dict[str, Any]]]]] = {
+    "legacy": (
+        {},
+        [
+            ("initialize", {"protocolVersion": "2025-11-25", "capabilities": {}}),
+            *REQUESTS,
+            ("ping", {}),
+            ("logging/setLevel", {"level": "info"}),
+        ],
+    ),
+    "2026-07-28": (
+        meta(elicitation={"form": {}}),
+        [("server/discover", {}), *REQUESTS, ("tools/call", {"name": "ask"})],
+    ),
+}
+
+
+@pytest.mark.parametrize("era", ERAS)
+def test_messages_over_stdio_are_those_of_the_schemas(folder: Path, era: str) -> None:
+    metadata, requests = ERAS[era]
+    sent = {
+        id: request(method, {"_meta": {**metadata, "progressToken": id}, **params}, id)
+        for id, (method, params) in enumerate(requests)
+    }
+    process = subprocess.run(
+        [sys.executable, "-m", "actionhero", "mcp", "stdio"], cwd=folder, text=True, check=True,
+        input="".join(json.dumps(message) + "\n" for message in sent.values()),
+        capture_output=True,
+    )  # fmt: skip
+
+    received = [json.loads(line) for line in process.stdout.splitlines()]
+    for message in received:
+        check_messages(sent.get(message.get("id"), {"params": {"_meta": metadata}}), {}, [message])
+    assert sorted(message["id"] for message in received if "id" in message) == list(sent)
+    assert [item["params"]["message"] for item in received if "method" in item] == ["adding"]
