@@ -64,7 +64,10 @@ class Cluster:
             "ACTIONHERO_APP__DATA_DIR": os.fspath(place.folder),
         }
         self.servers = dict[int, RunningCommand]()
-        for port in [free_port() for _ in range(COUNT)]:
+        ports = set[int]()
+        while len(ports) < COUNT:
+            ports.add(free_port())
+        for port in ports:
             self.start(port)
         self.worker = self._run("worker")
         for port, server in self.servers.items():
