@@ -119,14 +119,50 @@ async def test_malformed_messages(site: Site, body: bytes, code: int) -> None:
     assert reply.body["error"]["code"] == code
 
 
-async def test_bodies_are_limited(site: Site) -> None:
-    """Also those that expand, and before they are read."""
-    large = await site.post(b" " * (5 * 2**20))
-    bomb = gzip.compress(b" " * (50 * 2**20))
-    expanded = await site.post(bomb, Content_Encoding="gzip")
+COMPRESSED = gzip.compress(json.dumps(PING).encode())
 
-    assert large.status == 413
-    assert expanded.status == 413
+
+@pytest.mark.parametrize(
+    ("body", "headers", "status", "code"),
+    [
+        (b"{}", {"Content_Encoding": "gzip"}, 400, -32700),
+        (COMPRESSED[:-1], {"Content_Encoding": "gzip"}, 400, -32700),
+        (COMPRESSED + b"{}", {"Content_Encoding": "gzip"}, 400, -32700),
+        (COMPRESSED, {"Content_Encoding": "br"}, 415, -32600),
+        (COMPRESSED, {"Content_Encoding": "gzip, gzip"}, 415, -32600),
+        (b"{}", {"Content_Type": "application/json; charset=utf-16"}, 415, -32600),
+        (b" " * (5 * 2**20), {}, 413, -32600),
+        (gzip.compress(b" " * (50 * 2**20)), {"Content_Encoding": "gzip"}, 413, -32600),
+    ],
+    ids=["no-gzip", "truncated", "trailing", "coding", "codings", "charset", "large", "bomb"],
+)
+async def test_unreadable_bodies_are_errors_of_the_protocol(
+    site: Site, body: bytes, headers: dict[str, str], status: int, code: int
+) -> None:
+    reply = await site.post(body, **headers)
+
+    assert reply.status == status
+    assert reply.body["id"] is None
+    assert reply.body["error"]["code"] == code
+    if "br" in headers.values():
+        assert reply.headers["Accept-Encoding"] == "gzip, deflate"
+
+
+@pytest.mark.parametrize("path", ["", "/"])
+async def test_the_limit_of_bodies_is_that_of_the_setting(serve: Serve, path: str) -> None:
+    """It is larger than that of the bodies of other requests; in any spelling of the path."""
+    call = {"name": "summary", "arguments": {"day": "x" * 2**21}}
+    message = request("prompts/get", {"_meta": meta(), **call})
+    headers = {"MCP_Protocol_Version": MODERN, "Mcp_Method": "prompts/get", "Mcp_Name": "summary"}
+    async with serve(ACTIONHERO_MCP__RESULT_LIMIT_BYTES="9000000") as site:
+        site.url += path
+        accepted = await site.post(message, **headers)
+    async with serve(ACTIONHERO_MCP__BODY_LIMIT_BYTES="1024") as site:
+        site.url += path
+        refused = await site.post(b" " * 1025)
+
+    assert len(accepted.body["result"]["messages"][0]["content"]["text"]) > 2**21
+    assert refused.status == 413
 
 
 async def test_requests_of_one_caller_are_limited(serve: Serve) -> None:

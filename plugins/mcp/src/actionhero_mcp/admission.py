@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from actionhero import TypedError
 from actionhero_mcp.input_requests import caller_of
+from actionhero_mcp.jsonrpc import RpcError
+from actionhero_mcp.revisions import INVALID_REQUEST, PARSE_ERROR
+from actionhero_web import ERROR_MAPPINGS, HttpError
 
 if TYPE_CHECKING:
     from actionhero import Principal
-    from actionhero_mcp.jsonrpc import RpcError
     from actionhero_mcp.limits import CallerLimits
     from actionhero_web import EndpointRequest
 
@@ -44,6 +47,20 @@ class Admitted:
         self.principal: Principal | None = None
         #: Whether the call goes on without its client, and ends the request itself.
         self.is_kept = False
+
+    async def read(self) -> bytes:
+        """Return the body.
+
+        Raises:
+            Refused: It is not within the limits, or cannot be decompressed.
+        """
+        try:
+            return await self.request.read()
+        except TypedError as error:
+            status = ERROR_MAPPINGS[error.type].status
+            code = PARSE_ERROR if status == 400 else INVALID_REQUEST
+            headers = error.headers if isinstance(error, HttpError) else ()
+            raise Refused(RpcError(code, error.message, status=status, headers=headers)) from error
 
     def end(self) -> None:
         """Count the end of the request, or of its call if that goes on without its client."""

@@ -6,7 +6,6 @@ import time
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
-from actionhero import RequestTooLarge
 from actionhero_mcp.admission import Admitted, Refused
 from actionhero_mcp.challenges import Challenge, header_of
 from actionhero_mcp.event_log import EventLog
@@ -57,7 +56,7 @@ class McpEndpoint(Endpoint):
         self._app = app
         self._settings = settings = app.get(McpSettings)
         self.path = settings.path
-        self._limit_bytes = settings.body_limit_bytes
+        self.body_limit_bytes = settings.body_limit_bytes
         self._service = service_for(app)
         self._gate = Gate(app)
         self._peers = PeerReader(settings, self._service.catalog, lambda: signer_for(app))
@@ -84,7 +83,7 @@ class McpEndpoint(Endpoint):
                 gate.check_media(http)
                 if http.method == "GET":
                     return await self._stream(admitted, headers)
-                body = request.read_buffered(self._limit_bytes) or await self._read(admitted)
+                body = request.read_buffered() or await self._read(admitted)
                 return await self._respond(admitted, body, headers)
             finally:
                 if not admitted.is_kept:
@@ -94,10 +93,7 @@ class McpEndpoint(Endpoint):
 
     async def _read(self, admitted: Admitted) -> bytes:
         began = time.monotonic()
-        try:
-            body = await admitted.request.read(self._limit_bytes)
-        except RequestTooLarge as error:
-            raise Refused(RpcError(INVALID_REQUEST, error.message, status=413)) from error
+        body = await admitted.read()
         if time.monotonic() - began > SLOW_BODY_SECONDS:
             try:
                 await self._gate.confirm(admitted)

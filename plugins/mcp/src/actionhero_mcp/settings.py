@@ -75,8 +75,7 @@ class McpSettings(Settings):
     body_limit_bytes: int = Field(
         default=4 * 1024 * 1024,
         ge=1024,
-        description="The largest message of a client; over HTTP, web.parsed_body_limit_bytes "
-        "limits it too.",
+        description="The largest message of a client, after decompression.",
     )
     result_limit_bytes: int = Field(
         default=1024 * 1024, ge=1024, description="The largest result of a call."

@@ -45,6 +45,7 @@ if TYPE_CHECKING:
     from actionhero_web.responses.encoder import BodyEncoder as BodyEncoder
     from actionhero_web.responses.error_mapping import ERROR_MAPPINGS as ERROR_MAPPINGS
     from actionhero_web.responses.error_mapping import ErrorFormat as ErrorFormat
+    from actionhero_web.responses.http_error import HttpError as HttpError
     from actionhero_web.responses.response_formats import ResponseFormat as ResponseFormat
     from actionhero_web.responses.server_sent_events import encode_event as encode_event
     from actionhero_web.routes.action_routes import routes_of as routes_of
@@ -74,6 +75,7 @@ __getattr__, __dir__, __all__ = lazy_names(
         ".responses.encoded_response": ["EncodedResponse", "Headers"],
         ".responses.encoder": ["BodyEncoder"],
         ".responses.error_mapping": ["ERROR_MAPPINGS", "ErrorFormat"],
+        ".responses.http_error": ["HttpError"],
         ".responses.response_formats": ["ResponseFormat"],
         ".responses.server_sent_events": ["encode_event"],
         ".routes.action_routes": ["routes_of"],

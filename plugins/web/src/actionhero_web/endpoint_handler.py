@@ -42,11 +42,16 @@ class EndpointHandler:
             owners[item.path] = plugin.owner
             self.by_path[item.path] = item
 
+    def find(self, path: str) -> Endpoint | None:
+        """Return the endpoint that aiohttp routes a decoded path to; `None` if there is none."""
+        return self.by_path.get(path) or self.by_path.get(path.removesuffix("/"))
+
     async def handle(self, endpoint: Endpoint, request: web.Request) -> Any:
         """Return the response to a request."""
         handler = self._handler
         request_id, remote = self._resolve(request)
-        context = EndpointRequest(request, request_id, remote, handler.body)
+        limit_bytes = handler.body.endpoint_limit(endpoint)
+        context = EndpointRequest(request, request_id, remote, handler.body, limit_bytes)
         try:
             if self._refuses_session(request):
                 handler.cross_origin.check_native(request)

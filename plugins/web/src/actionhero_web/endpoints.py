@@ -22,13 +22,19 @@ class EndpointRequest(RequestContext):
         request: The request, as aiohttp has parsed it.
         request_id: The identifier of the request, created here or by a trusted proxy.
         remote: The address of the client; `None` on a Unix socket.
-        body: Reads bodies within their limits.
+        body: Reads bodies.
+        limit_bytes: The largest body, after decompression; 0 for no limit.
     """
 
-    __slots__ = ("_body", "remote")
+    __slots__ = ("_body", "_limit_bytes", "remote")
 
     def __init__(
-        self, request: web.Request, request_id: str, remote: str | None, body: BodyReader
+        self,
+        request: web.Request,
+        request_id: str,
+        remote: str | None,
+        body: BodyReader,
+        limit_bytes: int,
     ) -> None:
         # Not `super().__init__`, whose call takes as long as all of these assignments.
         self.request: web.Request = request
@@ -37,20 +43,14 @@ class EndpointRequest(RequestContext):
         #: The address of the client; `None` on a Unix socket.
         self.remote = remote
         self._body = body
+        self._limit_bytes = limit_bytes
 
-    def read_buffered(self, limit_bytes: int = 0) -> bytes:
-        """Return the body if it has arrived with the headers, as most do; otherwise no bytes.
+    def read_buffered(self) -> bytes:
+        """Return the body if it has arrived with the headers, as most do; otherwise no bytes."""
+        return self._body.read_buffered(self.request, self._limit_bytes)
 
-        Args:
-            limit_bytes: A limit that is smaller than that of `read`; 0 for none.
-        """
-        return self._body.read_buffered(self.request, self._body.smaller_limit(limit_bytes))
-
-    async def read(self, limit_bytes: int = 0) -> bytes:
-        """Return the body, decompressed, within the limit of bodies that are parsed in memory.
-
-        Args:
-            limit_bytes: A smaller limit; 0 for none.
+    async def read(self) -> bytes:
+        """Return the body, decompressed, within the limit of the endpoint.
 
         Raises:
             RequestTooLarge: The body is larger than the limit.
@@ -58,7 +58,7 @@ class EndpointRequest(RequestContext):
             HttpError: It has a `Content-Encoding` that is not supported.
             Timeout: The client paused for too long, or sends too slowly.
         """
-        return await self._body.read(self.request, self._body.smaller_limit(limit_bytes))
+        return await self._body.read(self.request, self._limit_bytes)
 
     @property
     def is_signed_in(self) -> bool:
@@ -77,6 +77,8 @@ class Endpoint(ABC):
 
     #: The absolute path: the prefix of the actions is not prepended.
     path: str
+    #: The largest body, after decompression; `None`: the setting `web.parsed_body_limit_bytes`.
+    body_limit_bytes: int | None = None
 
     @abstractmethod
     async def respond(self, request: EndpointRequest) -> EncodedResponse | web.StreamResponse:

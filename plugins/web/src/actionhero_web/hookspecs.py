@@ -138,7 +138,7 @@ def actionhero_web_endpoints(app: Application) -> Sequence[Endpoint] | None:
     Returns:
         Objects with their `path`, and the method `respond`, which is called for each request. The
         checks of all other requests precede it: of hosts, of pages of other sites, and, when it
-        reads the body, of its size and its pace.
+        reads the body, of its size, which is `body_limit_bytes` of the object, and of its pace.
 
     Order:
         Plugins in the order of their registration. Two endpoints for the same path are an error

@@ -13,6 +13,7 @@ from actionhero_web.bodies.content_coding import ContentDecoder, decoder_for
 from actionhero_web.bodies.media import MediaType, media_type_of
 from actionhero_web.bodies.pace import Pace
 from actionhero_web.connections.refusals import TOO_LARGE, count_refusal
+from actionhero_web.endpoints import Endpoint
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -58,10 +59,10 @@ class BodyReader:
             return self.parsed_limit_bytes
         return _smaller(self.parsed_limit_bytes, route.body_limit_bytes)
 
-    def smaller_limit(self, limit_bytes: int) -> int:
-        """Return the smaller one of a limit, and of the limit of bodies parsed in memory."""
-        limit = self.parsed_limit_bytes
-        return limit if 0 < limit < limit_bytes or not limit_bytes else limit_bytes
+    def endpoint_limit(self, endpoint: Endpoint) -> int:
+        """Return the largest body of an endpoint; 0 for no limit."""
+        own = endpoint.body_limit_bytes
+        return self.parsed_limit_bytes if own is None else own
 
     def read_buffered(self, request: web.BaseRequest, limit_bytes: int) -> bytes:
         """Return the body if it is completely received, within the limit and not compressed.
@@ -99,12 +100,12 @@ class BodyReader:
         """Return the body as a stream, whose reads raise the errors of `read`."""
         return BodyStream(self.chunks(request, limit_bytes), request._payload)
 
-    def guard(self, request: web.BaseRequest, route: Route | None) -> None:
+    def guard(self, request: web.BaseRequest, target: Route | Endpoint | None) -> None:
         """Apply the limits to all that a native handler reads of the body of its request.
 
         Args:
             request: A request with a body.
-            route: The route of the action, if native middlewares precede one.
+            target: The route of the action, or the endpoint, if native middlewares precede one.
 
         Raises:
             RequestTooLarge: Its `Content-Length` is larger than the limit. That is checked before
@@ -116,11 +117,15 @@ class BodyReader:
         except UnsupportedMediaType:
             # The handler decides on the charset.
             is_parsed = True
-        if route is None:
+        if target is None:
             limit = self.parsed_limit_bytes if is_parsed else self.limit_bytes
+        elif isinstance(target, Endpoint):
+            limit = self.endpoint_limit(target)
         else:
-            limit = self.parsed_limit(route) if is_parsed else self.limit(route)
-        self.check_length(request, limit)
+            limit = self.parsed_limit(target) if is_parsed else self.limit(target)
+        if not isinstance(target, Endpoint):
+            self.check_length(request, limit)
+        # An endpoint responds to the error itself, in its own format, when it reads.
         content = request._payload
         request._payload = BodyStream(self.chunks(request, limit, continues=False), content)
 
