@@ -54,6 +54,7 @@ async def test_requests_during_an_outage_of_redis(
                 client.post("/oauth/revoke", data={**form, "token": ada.token}),
                 client.get("/oauth/authorize", params=query),
                 client.get("/oauth/consent/x"),
+                client.get("/oauth/connections", headers={"Cookie": "__session=" + "x" * 43}),
                 client.get("/mcp", headers={**session, "Accept": "text/event-stream"}),
             )
         finally:
@@ -61,7 +62,15 @@ async def test_requests_during_an_outage_of_redis(
         refreshed = await client.post("/oauth/token", data=form)
 
     assert cached.status == 200
-    assert [response.status_code for response in responses] == [503] * 6
+    assert [response.status_code for response in responses] == [503] * 7
+    # Programs read JSON (RFC 6749 §5.2), and users pages.
+    assert [response.json()["error"] for response in responses[:3]] == (
+        ["temporarily_unavailable"] * 3
+    )
+    for page in responses[3:6]:
+        assert page.headers["Content-Type"] == "text/html; charset=utf-8"
+        assert "This did not work" in page.text
+        assert "frame-ancestors 'none'" in page.headers["Content-Security-Policy"]
     assert all(response.headers["Retry-After"] == "1" for response in responses)
     assert "Traceback" not in caplog.text
     assert not [item for item in caplog.records if item.levelno >= logging.ERROR]

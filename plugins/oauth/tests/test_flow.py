@@ -235,3 +235,47 @@ async def _until_refused(site: Site, token: str) -> None:
     async with asyncio.timeout(1):
         while (await site.whoami(token)).status_code != 401:
             pass
+
+
+@pytest.mark.parametrize(
+    ("path", "fields", "name"),
+    [
+        ("token", {}, "grant_type"),
+        ("token", {"grant_type": "authorization_code"}, "code"),
+        ("token", {"grant_type": "refresh_token"}, "refresh_token"),
+        ("revoke", {}, "token"),
+    ],
+)
+async def test_a_missing_parameter_is_an_invalid_request(
+    site: Site, path: str, fields: dict[str, str], name: str
+) -> None:
+    async with site.client() as client:
+        response = await client.post(f"/oauth/{path}", data={"client_id": CLIENT, **fields})
+
+    assert response.status_code == 400
+    assert response.json() == {
+        "error": "invalid_request",
+        "error_description": f"{name} is missing",
+    }
+
+
+async def test_bodies_that_cannot_be_read(site: Site) -> None:
+    """Programs read an error of OAuth, and users a page."""
+    form = "application/x-www-form-urlencoded"
+    headers = {"Content-Type": form, "Content-Encoding": "gzip"}
+    async with site.browser() as browser:
+        page = await site.consent_page(browser)
+        documents = [
+            await browser.post(f"/oauth/{path}", content=b"no gzip", headers=headers)
+            for path in ("token", "revoke", "register")
+        ]
+        charset = {"Content-Type": f"{form}; charset=utf-16"}
+        documents.append(await browser.post("/oauth/token", content=b"x", headers=charset))
+        answered = await browser.post(page.url.path, content=b"no gzip", headers=headers)
+
+    assert [item.status_code for item in documents] == [400, 400, 400, 415]
+    errors = [item.json()["error"] for item in documents]
+    assert errors == ["invalid_request"] * 2 + ["invalid_client_metadata", "invalid_request"]
+    assert answered.status_code == 400
+    assert "The compressed body is malformed." in answered.text
+    assert answered.headers["Content-Type"] == "text/html; charset=utf-8"

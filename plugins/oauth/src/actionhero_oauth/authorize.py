@@ -55,7 +55,7 @@ class Authorize:
             client = await self._server.clients.find(sent["client_id"])
             redirect_uri = _redirect_uri(client, sent["redirect_uri"])
         except OAuthError as error:
-            return self._pages.error(f"{error.description[:1].upper()}{error.description[1:]}.")
+            return self._pages.error(error.description)
         try:
             id = await self._server.requests.add(
                 self._check(client, sent, redirect_uri),
@@ -63,7 +63,7 @@ class Authorize:
                 self._server.settings.requests_per_minute,
             )
         except RateLimited as error:
-            response = self._pages.error(f"{error.message}.", 429)
+            response = self._pages.error(error.message, 429)
             response.headers["Retry-After"] = str(error.retry_after_seconds)
             return response
         except OAuthError as error:

@@ -44,7 +44,7 @@ class ConnectionsPage:
         try:
             check_origin(request, own_only=True)
         except Forbidden as error:
-            return self._pages.error(f"{error.message}.", 403)
+            return self._pages.error(error.message, 403)
         fields = parse_form(await request.read())
         token = fields.get("form_token", [""])[-1]
         if not self._server.tokens.is_form_token(token, "connections", session_id):

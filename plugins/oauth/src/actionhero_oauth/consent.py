@@ -61,7 +61,7 @@ class Consent:
         try:
             client = await self._server.clients.find(found.client_id)
         except OAuthError as error:
-            return self._pages.error(f"The application is not known any more: {error.description}.")
+            return self._pages.error(f"The application is not known any more: {error.description}")
         session = await aiohttp_session.get_session(request)
         user = session.get(self._user_key)
         if request.method != "POST":
@@ -70,7 +70,7 @@ class Consent:
         try:
             check_origin(request, own_only=True)
         except Forbidden as error:
-            return self._pages.error(f"{error.message}.", 403)
+            return self._pages.error(error.message, 403)
         fields = parse_form(await request.read()) if _is_form(request) else {}
         token = fields.get("form_token", [""])[-1]
         if not self._server.tokens.is_form_token(token, id, session_id_of(session)):

@@ -111,5 +111,6 @@ class Pages:
         return web.Response(text=document, status=status, content_type="text/html", headers=headers)
 
     def error(self, message: str, status: int = 400) -> web.Response:
-        """Return the page of an error that the user sees."""
-        return self.render("error", "Something is wrong", {"message": message}, status=status)
+        """Return the page of an error that the user sees, as a sentence."""
+        sentence = f"{message[:1].upper()}{message[1:].removesuffix('.')}."
+        return self.render("error", "Something is wrong", {"message": sentence}, status=status)

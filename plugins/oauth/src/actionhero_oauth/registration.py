@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from aiohttp import web
-
 from actionhero import MalformedRequest, RateLimited
-from actionhero.transport import dumps, loads
+from actionhero.transport import loads
 from actionhero_oauth.errors import OAuthError
-from actionhero_oauth.public_headers import PUBLIC_HEADERS
+from actionhero_oauth.failures import json_response
 
 if TYPE_CHECKING:
+    from aiohttp import web
+
     from actionhero_oauth.authorization_server import AuthorizationServer
 
 
@@ -27,7 +27,7 @@ class Registration:
 
     async def handle(self, request: web.Request) -> web.Response:
         """Return the metadata of the registered client."""
-        headers = dict(PUBLIC_HEADERS)
+        headers = {}
         try:
             try:
                 metadata = loads(await request.read())
@@ -48,6 +48,4 @@ class Registration:
                 address=self._server.address(request),
             )  # fmt: skip
             headers["Retry-After"] = str(error.retry_after_seconds)
-        return web.Response(
-            body=dumps(document), status=status, content_type="application/json", headers=headers
-        )
+        return json_response(document, status, headers)

@@ -12,6 +12,7 @@ from actionhero_oauth.authorization_server import BASE_PATH, AuthorizationServer
 from actionhero_oauth.authorize import Authorize
 from actionhero_oauth.connections_page import ConnectionsPage
 from actionhero_oauth.consent import Consent
+from actionhero_oauth.failures import failure_document, with_failures
 from actionhero_oauth.metadata import (
     RESOURCE_PATH,
     SERVER_PATH,
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from actionhero import Application
+    from actionhero_oauth.failures import Handler
 
 _PUBLIC: Final = {"Access-Control-Allow-Origin": "*", "Cache-Control": "public, max-age=300"}
 
@@ -40,26 +42,34 @@ def routes_for(app: Application) -> list[web.AbstractRouteDef]:
     templates = [template for _, template in own]
     pages = Pages(app.get(AppSettings).name, server.base_path, templates)
     authorize = Authorize(server, pages)
+    # The session first, as its store may be away too.
     consent = with_session(app, Consent(app, server, pages, authorize, user_key).handle)
     connections = with_session(app, ConnectionsPage(server, pages, user_key).handle)
     endpoint = TokenEndpoint(server)
+
+    def page(handler: Handler) -> Handler:
+        return with_failures(app, handler, pages.error)
+
+    def program(handler: Handler) -> Handler:
+        return with_failures(app, handler, failure_document)
+
     routes: list[web.AbstractRouteDef] = [
-        web.get(BASE_PATH + "/authorize", authorize.handle),
-        web.get(BASE_PATH + "/consent/{id}", consent),
-        web.post(BASE_PATH + "/consent/{id}", consent),
-        web.get(BASE_PATH + "/connections", connections),
-        web.post(BASE_PATH + "/connections", connections),
-        web.post(BASE_PATH + "/token", endpoint.token),
+        web.get(BASE_PATH + "/authorize", page(authorize.handle)),
+        web.get(BASE_PATH + "/consent/{id}", page(consent)),
+        web.post(BASE_PATH + "/consent/{id}", page(consent)),
+        web.get(BASE_PATH + "/connections", page(connections)),
+        web.post(BASE_PATH + "/connections", page(connections)),
+        web.post(BASE_PATH + "/token", program(endpoint.token)),
         web.options(BASE_PATH + "/token", _preflight),
-        web.post(BASE_PATH + "/revoke", endpoint.revoke),
+        web.post(BASE_PATH + "/revoke", program(endpoint.revoke)),
         web.options(BASE_PATH + "/revoke", _preflight),
         *_metadata_routes(server),
     ]
     if server.settings.registration:
-        routes.append(web.post(BASE_PATH + "/register", Registration(server).handle))
+        routes.append(web.post(BASE_PATH + "/register", program(Registration(server).handle)))
         routes.append(web.options(BASE_PATH + "/register", _preflight))
     if server.settings.introspection:
-        routes.append(web.post(BASE_PATH + "/introspect", endpoint.introspect))
+        routes.append(web.post(BASE_PATH + "/introspect", program(endpoint.introspect)))
     return routes
 
 

@@ -8,16 +8,15 @@ import time
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import unquote_plus
 
-from aiohttp import web
-
-from actionhero.transport import dumps
 from actionhero_oauth.errors import OAuthError
-from actionhero_oauth.public_headers import PUBLIC_HEADERS
+from actionhero_oauth.failures import json_response
 from actionhero_oauth.token_exchange import TokenExchange
 from actionhero_web import MediaType, media_type_of, parse_form
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
+
+    from aiohttp import web
 
     from actionhero_oauth.authorization_server import AuthorizationServer
     from actionhero_oauth.clients import Client
@@ -64,7 +63,7 @@ class TokenEndpoint:
             fields = parse_form(await request.read())
             sent = {name: _single(name, fields.get(name, [])) for name in _NAMES}
             client = await self._authenticate(request, sent)
-            return _json(await handle(client, sent))
+            return json_response(await handle(client, sent))
         except OAuthError as error:
             headers = {}
             if error.status == 401:
@@ -73,7 +72,7 @@ class TokenEndpoint:
                     address=self._server.address(request),
                 )  # fmt: skip
                 headers = {"WWW-Authenticate": "Basic"}
-            return _json(error.document, error.status, headers)
+            return json_response(error.document, error.status, headers)
 
     async def _authenticate(self, request: web.Request, sent: dict[str, str]) -> Client:
         """Return the client (RFC 6749 §2.3.1).
@@ -96,14 +95,16 @@ class TokenEndpoint:
         return client
 
     async def _issue(self, client: Client, sent: dict[str, str]) -> dict[str, Any]:
-        if sent["grant_type"] == "authorization_code":
+        grant_type = _required("grant_type", sent)
+        if grant_type == "authorization_code":
             names = ("redirect_uri", "code_verifier", "resource")
             grant = await self._exchange.exchange_code(
-                client, sent["code"], **{name: sent[name] for name in names}
+                client, _required("code", sent), **{name: sent[name] for name in names}
             )
-        elif sent["grant_type"] == "refresh_token":
+        elif grant_type == "refresh_token":
+            token = _required("refresh_token", sent)
             grant = await self._exchange.refresh(
-                client, sent["refresh_token"], resource=sent["resource"], scope=sent["scope"]
+                client, token, resource=sent["resource"], scope=sent["scope"]
             )
         else:
             raise OAuthError(
@@ -124,13 +125,13 @@ class TokenEndpoint:
         }
 
     async def _revoke(self, client: Client, sent: dict[str, str]) -> dict[str, Any]:
-        await self._server.revoke_token(client, sent["token"])
+        await self._server.revoke_token(client, _required("token", sent))
         return {}
 
     async def _introspect(self, client: Client, sent: dict[str, str]) -> dict[str, Any]:
         if not client.secret:
             raise OAuthError("invalid_client", "only clients with a secret may do this", 401)
-        found = await self._server.grant_of(sent["token"])
+        found = await self._server.grant_of(_required("token", sent))
         if found is None:
             return {"active": False}
         grant, expires = found
@@ -152,6 +153,12 @@ def _single(name: str, values: list[str]) -> str:
     return values[0] if values else ""
 
 
+def _required(name: str, sent: dict[str, str]) -> str:
+    if not sent[name]:
+        raise OAuthError("invalid_request", f"{name} is missing")
+    return sent[name]
+
+
 def _basic(headers: list[str]) -> tuple[str, str] | None:
     """Return the identifier and the secret of `Authorization: Basic` (RFC 6749 §2.3.1)."""
     if not headers:
@@ -164,12 +171,3 @@ def _basic(headers: list[str]) -> tuple[str, str] | None:
     if len(headers) > 1 or scheme.lower() != "basic" or not colon:
         raise OAuthError("invalid_client", "the header Authorization is not valid", 401)
     return unquote_plus(id), unquote_plus(secret)
-
-
-def _json(document: Any, status: int = 200, headers: dict[str, str] | None = None) -> web.Response:
-    return web.Response(
-        body=dumps(document),
-        status=status,
-        content_type="application/json",
-        headers={**PUBLIC_HEADERS, "Pragma": "no-cache", **(headers or {})},
-    )
