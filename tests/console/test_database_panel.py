@@ -10,6 +10,7 @@ from plugins.db.tests.conftest import importable, models_plugin, people  # noqa:
 
 from actionhero import OutboxMessage, hookimpl
 from actionhero.transport import new_identifier
+from actionhero_console.console import Console
 from actionhero_db import Database, console_panel
 from actionhero_db import plugin as db_plugin
 from actionhero_db.url import DatabaseUrl
@@ -81,7 +82,8 @@ async def test_migrations_behind_and_ahead_are_shown(
         f"DELETE FROM {table} WHERE name = '0001_initial'",
     )
     cached = await site.read("database.migrations")
-    monkeypatch.setattr(console_panel, "STATUS_SECONDS", 0)
+    query = site.app.app.get(Console).panels["database"].panel.reads["migrations"]
+    monkeypatch.setattr(query, "_seconds", 0)
     changed = await site.read("database.migrations")
     async with database.activated():
         await people.Person.create(email="ada@example.com")

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from actionhero import lazy_names
 
 if TYPE_CHECKING:
+    from actionhero_console.cached_read import CachedRead as CachedRead
     from actionhero_console.operators import Account as Account
     from actionhero_console.operators import Operator as Operator
     from actionhero_console.operators import OperatorSource as OperatorSource
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 __getattr__, __dir__, __all__ = lazy_names(
     __name__,
     {
+        ".cached_read": ["CachedRead"],
         ".operators": ["Account", "Operator", "OperatorSource", "Role"],
         ".panels": ["Change", "Panel", "PanelContext", "ProcessAnswer", "ProcessAnswers", "Read"],
         ".provider": ["PanelProvider"],

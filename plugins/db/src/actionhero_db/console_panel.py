@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
 import time
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from actionhero import PluginError
 from actionhero.transport import mask_urls
-from actionhero_console import Panel, PanelContext
+from actionhero_console import CachedRead, Panel, PanelContext
 from actionhero_db.database import Database
 from actionhero_db.migrations.factory import create_engine
 from actionhero_db.migrations.status import read_status
@@ -31,50 +31,29 @@ STATUS_SECONDS: Final = 30.0
 MAX_MESSAGES: Final = 10_000
 
 
-class MigrationStatusCache:
-    """The status of the migrations, read at most once in `STATUS_SECONDS`.
-
-    Args:
-        app: The application.
-    """
-
-    def __init__(self, app: Application) -> None:
-        self._app = app
-        self._reading: asyncio.Task[dict[str, Any]] | None = None
-        self._read_at = 0.0
-
-    async def read(self) -> dict[str, Any]:
-        """Return the status of the migrations."""
-        now = time.monotonic()
-        task = self._reading
-        if task is None or (task.done() and now - self._read_at >= STATUS_SECONDS):
-            self._read_at = now
-            task = self._reading = asyncio.create_task(self._read())
-        # A query that takes too long must not end it: the next one gets its result.
-        return await asyncio.shield(task)
-
-    async def _read(self) -> dict[str, Any]:
-        asked_ms = int(time.time() * 1000)
-        engine = create_engine(self._app.get(Database), self._app.get(DbSettings))
-        try:
-            status = await read_status(engine)
-        except Exception as error:  # noqa: BLE001 - of the driver, or of a file of migrations
-            logger.warning("the status of the migrations cannot be read: %s", error)
-            return {"error": _error_text(error), "migrations": [], "notes": [], "asked": asked_ms}
-        return {
-            "error": "" if status.error is None else _error_text(status.error),
-            "migrations": [
-                {
-                    "label": state.label,
-                    "name": state.name,
-                    "applied": state.applied,
-                    "known": state.known,
-                }
-                for state in status.states
-            ],
-            "notes": [*status.faults, *status.destructive],
-            "asked": asked_ms,
-        }
+async def read_migrations(app: Application) -> dict[str, Any]:
+    """Return the status of the migrations."""
+    asked_ms = int(time.time() * 1000)
+    engine = create_engine(app.get(Database), app.get(DbSettings))
+    try:
+        status = await read_status(engine)
+    except Exception as error:  # noqa: BLE001 - of the driver, or of a file of migrations
+        logger.warning("the status of the migrations cannot be read: %s", error)
+        return {"error": _error_text(error), "migrations": [], "notes": [], "asked": asked_ms}
+    return {
+        "error": "" if status.error is None else _error_text(status.error),
+        "migrations": [
+            {
+                "label": state.label,
+                "name": state.name,
+                "applied": state.applied,
+                "known": state.known,
+            }
+            for state in status.states
+        ],
+        "notes": [*status.faults, *status.destructive],
+        "asked": asked_ms,
+    }
 
 
 def database_panel(app: Application) -> Panel:
@@ -90,7 +69,7 @@ def database_panel(app: Application) -> Panel:
         order=46,
         reads={
             "connections": read_connections,
-            "migrations": MigrationStatusCache(app).read,
+            "migrations": CachedRead(partial(read_migrations, app), STATUS_SECONDS),
             "outbox": read_outbox,
         },
         answers={"connections": connections},

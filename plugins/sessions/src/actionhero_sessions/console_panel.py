@@ -4,12 +4,19 @@ from __future__ import annotations
 
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from actionhero import Field, Inputs, InvalidInput
-from actionhero_console import Change, Panel, PanelContext, parse_user, user_text
+from actionhero_console import CachedRead, Change, Panel, PanelContext, parse_user, user_text
 from actionhero_sessions.sessions import Sessions
 
+if TYPE_CHECKING:
+    from actionhero import Application
+
+#: How long the number of sessions is used again: it reads the names of all keys of Redis.
+COUNT_SECONDS: Final = 30.0
+#: The largest number of sessions.
+MAX_COUNT: Final = 10_000
 _ASSETS: Final = Path(__file__).parent / "assets"
 
 
@@ -32,13 +39,17 @@ class SessionInputs(UserInputs):
     handle: str = Field(pattern=r"^[0-9a-f]{16}$")
 
 
-def sessions_panel() -> Panel:
+def sessions_panel(app: Application) -> Panel:
     """Return the panel."""
+
+    async def count_sessions() -> dict[str, Any]:
+        return asdict(await app.get(Sessions).count(MAX_COUNT))
+
     return Panel(
         "sessions",
         "Sessions",
         order=40,
-        reads={"list": list_sessions, "count": count_sessions},
+        reads={"list": list_sessions, "count": CachedRead(count_sessions, COUNT_SECONDS)},
         changes={
             "end": Change(
                 end_session, target="a session of user {user}", confirm="End this session?"
@@ -57,12 +68,6 @@ async def list_sessions(inputs: ListInputs, context: PanelContext) -> dict[str, 
     user = parse_user(inputs.user)
     sessions = [] if user is None else await context.app.get(Sessions).of(user)
     return {"user": user_text(user), "sessions": [summary._asdict() for summary in sessions]}
-
-
-async def count_sessions(context: PanelContext) -> dict[str, Any]:
-    """Return the number of all sessions, up to 10,000."""
-    count = await context.app.get(Sessions).count(10_000)
-    return asdict(count)
 
 
 async def end_session(inputs: SessionInputs, context: PanelContext) -> dict[str, bool]:

@@ -41,7 +41,7 @@ def actionhero_doctor_checks(app: Application, deploy: bool) -> list[Diagnosis]:
 
 
 @hookimpl(optionalhook=True)
-def actionhero_console_panels() -> list[Panel]:
+def actionhero_console_panels(app: Application) -> list[Panel]:
     from actionhero_sessions.console_panel import sessions_panel
 
-    return [sessions_panel()]
+    return [sessions_panel(app)]
