@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from plugins.console.tests.conftest import HASHES, OPERATORS, PASSWORDS, Site
+from redis.exceptions import ConnectionError as RedisConnectionError
 
 from actionhero import hookimpl
-from actionhero_console import Account, Operator, OperatorSource, Role
+from actionhero_console import Account, Operator, OperatorSource, Role, audit
 from actionhero_console.passwords import hash_password, is_hash, verify_password
+from actionhero_redis import RedisClients
 from actionhero_web.operators.sign_in_limiter import MAX_FREE_FAILURES
 
 if TYPE_CHECKING:
@@ -298,6 +301,119 @@ async def test_changes_are_json_and_post(site: Any) -> None:
 
     assert (form.status_code, got.status_code, text.status_code) == (415, 405, 400)
     assert made == []
+
+
+async def test_scripts_of_panels_are_for_operators_with_their_role(site: Any) -> None:
+    """Their names alone would show the installed plugins."""
+    path = "/console/panels/audit/panel.js"
+    async with site(operators=OPERATORS) as running:
+        unknown = await running.client.get(path)
+        shell = await running.client.get("/console/console.js")
+        await running.sign_in("eve")
+        viewer = await running.client.get(path)
+        own = await running.client.get("/console/panels/stamps/panel.js")
+        running.client.cookies.clear()
+        await running.sign_in("ada")
+        admin = await running.client.get(path)
+
+    assert [unknown.status_code, viewer.status_code, admin.status_code] == [404, 404, 200]
+    assert [shell.status_code, own.status_code] == [200, 200]
+
+
+async def test_refusals_do_not_displace_acts(site: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of which a limited number is kept: viewers and strangers cause any number of refusals."""
+    monkeypatch.setattr(audit, "MAX_ENTRIES", 4)
+    environ = {"ACTIONHERO_WEB__TRUSTED_PROXIES": "127.0.0.1"}
+    async with site(operators=OPERATORS, environ=environ) as running:
+        await running.sign_in("bob")
+        await running.change("stamps/stamp", json={"id": "7"})
+        running.client.cookies.clear()
+        for number in range(6):
+            forwarded = {"X-Forwarded-For": f"203.0.113.{number}"}
+            await running.sign_in("ada", "wrong", **forwarded)
+        monkeypatch.setattr(audit, "MAX_ENTRIES", 100)
+        await running.sign_in("eve")
+        monkeypatch.setattr(audit, "MAX_ENTRIES", 6)
+        for _ in range(9):
+            await running.change("stamps/stamp", json={"id": "8"})
+        entries = await running.audit()
+
+    acts = [(entry["event"], entry["outcome"]) for entry in entries if entry["event"] != "access"]
+    assert acts == [
+        ("sign_in", "begun"), ("sign_in", "success"),
+        ("console.change", "begun"), ("console.change", "success"),
+        ("sign_in", "begun"), ("sign_in", "success"),
+    ]  # fmt: skip
+    assert [entry["event"] for entry in entries].count("access") == 6
+
+
+async def test_entries_and_log_lines_have_the_id_of_their_request(site: Any) -> None:
+    """It is that of the response, also of one that is refused."""
+    async with site(operators=OPERATORS) as running:
+        await running.sign_in("ada")
+        responses = [
+            await running.change("stamps/stamp", json={"id": "7"}),
+            await running.change("stamps/stamp", json={"id": "7"}, headers={"Origin": "null"}),
+        ]
+        entries = await running.audit()
+
+    ids = [response.headers["X-Request-Id"] for response in responses]
+    assert ids[1] == responses[1].json()["error"]["request_id"]
+    assert [entry["request_id"] for entry in entries[-3:]] == [ids[0], ids[0], ids[1]]
+
+
+@pytest.mark.parametrize("path", ["sign-in", "sign-out"])
+async def test_the_address_of_a_form_leads_to_the_console(site: Any, path: str) -> None:
+    """A browser loads it again after a failed attempt."""
+    async with site(operators=OPERATORS) as running:
+        response = await running.client.get(f"/console/{path}")
+
+    assert (response.status_code, response.headers["Location"]) == (303, "../console")
+
+
+async def test_a_sign_in_while_redis_is_away_shows_the_form(
+    site: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With the reason; the operator is not signed in. Other clients get JSON."""
+
+    async def fail(*_: Any, **__: Any) -> None:
+        raise RedisConnectionError("down")
+
+    async with site(operators=OPERATORS) as running:
+        monkeypatch.setattr(RedisClients, "execute", fail)
+        html = await running.sign_in("ada", Accept="text/html")
+        json = await running.sign_in("ada", Accept="application/json")
+        monkeypatch.undo()
+
+    assert (html.status_code, json.status_code) == (503, 503)
+    assert html.headers["Content-Type"].startswith("text/html")
+    assert 'role="alert">The audit log cannot be written' in html.text
+    assert "Content-Security-Policy" in html.headers
+    assert "Set-Cookie" not in html.headers
+    assert json.json()["error"]["type"] == "CONNECTION_SERVICE_UNAVAILABLE"
+
+
+async def test_the_page_is_shown_while_redis_does_not_answer(
+    site: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """After half a second, not after the time limit of its client."""
+    hangs: list[asyncio.Future[None]] = []
+
+    async def hang(*_: Any, **__: Any) -> None:
+        hangs.append(asyncio.get_running_loop().create_future())
+        await hangs[-1]
+
+    async with site(operators=OPERATORS) as running:
+        await running.sign_in("ada")
+        monkeypatch.setattr(RedisClients, "execute", hang)
+        started = asyncio.get_running_loop().time()
+        response = await running.client.get("/console/api/console")
+        seconds = asyncio.get_running_loop().time() - started
+        monkeypatch.undo()
+
+    assert response.status_code == 200
+    assert seconds < 2
+    assert hangs
 
 
 # -- operators of plugins ------------------------------------------------------------------------

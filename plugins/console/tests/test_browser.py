@@ -18,6 +18,7 @@ from plugins.console.tests.conftest import OPERATORS, PASSWORDS, Site, console_s
 
 from actionhero import logs
 from actionhero_console import Operator, Role
+from actionhero_console.builtin import overview
 from actionhero_console.console import Console
 
 if TYPE_CHECKING:
@@ -316,6 +317,45 @@ async def test_a_lost_connection_is_shown_and_restored(open_window: Open) -> Non
     await expect(window.page.get_by_text("No response, retrying")).to_be_visible()
     await window.page.unroute("**/api/read*")
     await window.wait_until_connected()
+
+
+async def test_a_restarted_server_is_read_again(open_window: Open) -> None:
+    """Its panels and its settings may have changed; what was typed remains."""
+    window = await open_window("ada")
+    page = window.page
+    await window.open("settings")
+    await page.get_by_role("searchbox").fill("console.path")
+    answers = {"abort": True}
+
+    async def restart(route: Route) -> None:
+        if answers["abort"]:
+            await route.abort()
+        else:
+            await route.continue_()
+
+    await page.route("**/api/*", restart)
+    await expect(page.get_by_text("No response, retrying")).to_be_visible()
+    async with (
+        page.expect_request("**/api/console"),
+        page.expect_request(lambda request: "settings.list" in request.url),
+    ):
+        answers["abort"] = False
+    await window.wait_until_connected()
+    await expect(page.get_by_role("searchbox")).to_have_value("console.path")
+
+
+async def test_health_is_unknown_before_the_first_checks(
+    open_window: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A database that does not answer is not healthy meanwhile."""
+    monkeypatch.setattr(overview.ProcessStatus, "_health", _no_checks)
+    window = await open_window("ada")
+    await window.open("overview")
+    await expect(window.page.locator(".health-summary")).to_have_text("The checks are running")
+
+
+async def _no_checks(status: overview.ProcessStatus) -> None:
+    """Return what it returns while the first checks run."""
 
 
 async def test_a_sign_out_ends_the_session_in_all_windows(open_window: Open) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import io
 import json
 from typing import TYPE_CHECKING, Any
@@ -51,6 +52,26 @@ async def test_overview_shows_health_and_rates(site: Any) -> None:
     assert (web["calls"], web["errors"]) == (5, 3)
     assert 0 < web["p50"] <= web["p95"] <= web["p99"]
     assert sum(calls for _, calls, _ in rates["series"]) == 5
+
+
+async def test_checks_are_unknown_until_they_have_ended(
+    site: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One that hangs does not make the others healthy."""
+    from actionhero.transport import Health
+
+    hanging = asyncio.Event()
+
+    async def hang(*_: Any) -> list[Any]:
+        await hanging.wait()
+        return []
+
+    async with site() as running:
+        monkeypatch.setattr(Health, "check", hang)
+        before = await running.read("overview.processes")
+        hanging.set()
+
+    assert before["processes"][0]["value"]["checks"] is None
 
 
 async def test_actions_are_listed_with_their_routes_and_calls(site: Any) -> None:
@@ -225,6 +246,26 @@ async def test_a_change_that_cannot_be_recorded_is_refused(
     assert response.status_code == 503
     assert "nothing was done" in response.json()["error"]["message"]
     assert made == []
+
+
+async def test_a_query_while_redis_is_away_says_so(
+    site: Any, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Without a traceback in the log, every two seconds."""
+    from redis.exceptions import ConnectionError as RedisConnectionError
+
+    from actionhero_redis import RedisClients
+
+    async def fail(*_: Any, **__: Any) -> None:
+        raise RedisConnectionError("down")
+
+    async with site() as running:
+        monkeypatch.setattr(RedisClients, "execute", fail)
+        error = await running.read("audit.list")
+        monkeypatch.undo()
+
+    assert error["type"] == "CONNECTION_SERVICE_UNAVAILABLE"
+    assert not [record for record in caplog.records if record.exc_info]
 
 
 @pytest.mark.usefixtures("logged")

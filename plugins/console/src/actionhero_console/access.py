@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 logger = logging.getLogger("actionhero.console")
 
 _COOKIE: Final = "actionhero_console"
+#: How long a request waits for Redis to know whether its session has ended.
+_ENDED_SECONDS: Final = 0.5
 #: The number of passwords that are verified at a time; each takes 32 MiB.
 _MAX_VERIFICATIONS: Final = 2
 
@@ -185,9 +187,11 @@ class ConsoleAccess:
         clients = self._app.get(RedisClients)
         try:
             key = clients.key("console", "ended", identity)
-            return bool(await clients.execute("EXISTS", key, idempotent=True))
+            async with asyncio.timeout(_ENDED_SECONDS):
+                return bool(await clients.execute("EXISTS", key, idempotent=True))
         except (exceptions.RedisError, OSError):
-            # The console must show that Redis cannot be reached. Changes are refused meanwhile.
+            # Also after the timeout. The console must show that Redis cannot be reached. Changes
+            # are refused meanwhile.
             return False
 
     async def _verify(self, account: Account | None, password: str) -> bool:

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger("actionhero.console")
 
-#: The number of entries in the stream.
+#: The number of entries in each stream.
 MAX_ENTRIES: Final = 10_000
 #: The longest texts of an entry together, in characters; the audit log of the application has all.
 MAX_TEXT: Final = 20_000
@@ -31,10 +31,11 @@ _UNWRITTEN: Final = "The audit log cannot be written, so nothing was done; try a
 
 
 class AuditTrail:
-    """The audit log of the console: a stream in Redis, and the audit log of the application.
+    """The audit log of the console: streams in Redis, and the audit log of the application.
 
     An act is recorded before as `begun`, and after with its outcome. An act that cannot be
-    recorded is refused.
+    recorded is refused. Refusals have their own stream: clients can cause any number of them, and
+    would displace the acts, of which a limited number is kept.
 
     Args:
         app: The application.
@@ -45,6 +46,7 @@ class AuditTrail:
         self._log = app.get(AuditLog)
         self._clients = clients
         self._key = clients.key("console", "audit")
+        self._refusals_key = clients.key("console", "audit", "refusals")
 
     async def begin(
         self,
@@ -70,6 +72,9 @@ class AuditTrail:
         Raises:
             ServiceUnavailable: It cannot be recorded.
         """
+        await self._write(self._key, act, outcome, facts)
+
+    async def _write(self, key: str, act: Act, outcome: str, facts: Mapping[str, Any]) -> None:
         details = {"act": act.id, "role": str(act.role), **act.facts, **facts}
         entry = {
             "time": int(time.time() * 1000),
@@ -86,7 +91,7 @@ class AuditTrail:
             text = dumps(entry)
             if len(text) > MAX_TEXT:
                 text = dumps(browser_facts(entry, MAX_TEXT))
-            words = (self._key, "MAXLEN", "=", MAX_ENTRIES, "*", "event", text)
+            words = (key, "MAXLEN", "=", MAX_ENTRIES, "*", "event", text)
             await self._clients.execute("XADD", *words)
         except (exceptions.RedisError, OSError) as error:
             raise ServiceUnavailable(_UNWRITTEN) from error
@@ -103,17 +108,17 @@ class AuditTrail:
         source: Connection,
         facts: Mapping[str, Any],
     ) -> None:
-        """Record something that has happened, such as a refusal; a failure is logged only.
+        """Record something that has happened, such as a refusal; an error is logged only.
 
-        Refusals of unknown clients are in the audit log of the application only: they must not
-        displace the acts of operators, of which a limited number is kept.
+        Refusals of unknown clients are in the audit log of the application only.
         """
         if operator is None and event != "sign_in":
             self._log.record(event, outcome, source=source, details=facts)
             return
         act = Act(self, event, operator, source, facts, "")
+        key = self._refusals_key if outcome == "failure" else self._key
         try:
-            await self.write(act, outcome)
+            await self._write(key, act, outcome, {})
         except ServiceUnavailable:
             logger.error("the audit log of the console cannot be written: %s %s", event, outcome)
 
@@ -125,10 +130,14 @@ class AuditTrail:
             count: Their maximum number.
         """
         end = f"({before}" if before else "+"
-        rows = await self._clients.execute(
-            "XREVRANGE", self._key, end, "-", "COUNT", count, idempotent=True
-        )
-        return [{"id": id.decode(), **_decode(fields)} for id, fields in rows]
+        rows: list[Any] = []
+        for key in (self._key, self._refusals_key):
+            rows += await self._clients.execute(
+                "XREVRANGE", key, end, "-", "COUNT", count, idempotent=True
+            )
+        # Both streams have the clock of Redis.
+        rows.sort(key=lambda row: [int(part) for part in row[0].split(b"-")], reverse=True)
+        return [{"id": id.decode(), **_decode(fields)} for id, fields in rows[:count]]
 
 
 class Act:

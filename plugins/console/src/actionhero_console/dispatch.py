@@ -109,6 +109,7 @@ class Dispatcher:
         return {"results": dict(zip(names, results, strict=True))}
 
     async def _read_one(self, name: str, text: str, context_of: ContextOf) -> dict[str, Any]:
+        failure: TypedError | None
         try:
             async with asyncio.timeout(READ_SECONDS):
                 return {"value": await self._call_read(name, text, context_of)}
@@ -116,9 +117,11 @@ class Dispatcher:
             failure = error
         except TimeoutError:
             failure = Timeout(f"no answer within {READ_SECONDS:g} s")
-        except Exception:
-            logger.exception("the query %r of the console has failed", name)
-            failure = TypedError("The query has failed; the log has the reason")
+        except Exception as error:
+            failure = self._app.pipeline.translated(error)
+            if failure is None:
+                logger.exception("the query %r of the console has failed", name)
+                failure = TypedError("The query has failed; the log has the reason")
         if isinstance(failure, Forbidden):
             # The page does not send queries that its operator may not make.
             context = context_of("")
@@ -172,6 +175,8 @@ class Dispatcher:
             await asyncio.shield(act.failed(error))
             if isinstance(error, TypedError) or not isinstance(error, Exception):
                 raise
+            if (translated := self._app.pipeline.translated(error)) is not None:
+                raise translated from error
             logger.exception("the change %s.%s of the console has failed", panel_name, name)
             raise TypedError(INTERNAL_ERROR) from error
         await act.finished(context.facts)

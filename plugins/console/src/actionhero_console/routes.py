@@ -15,11 +15,11 @@ from actionhero import (
     SignInRequired,
     TypedError,
 )
-from actionhero.transport import dumps, loads
+from actionhero.transport import dumps, loads, request_id
 from actionhero_console.access import session_middleware
 from actionhero_console.console import console_for
 from actionhero_console.dispatch import Dispatcher
-from actionhero_console.sign_in import SignInPages
+from actionhero_console.sign_in import SignInPages, accepts_html
 from actionhero_web import (
     REQUEST_HANDLER,
     BodyReader,
@@ -33,11 +33,14 @@ if TYPE_CHECKING:
     from actionhero import Application
     from actionhero_console.console import Console
     from actionhero_console.operators import Operator
+    from actionhero_web.request_handler import RequestHandler
 
 ASSETS: Final = Path(__file__).parent / "assets"
 #: The largest body: the inputs of an action.
 BODY_LIMIT_BYTES: Final = 1024 * 1024
 _READ_METHODS: Final = ("GET", "HEAD")
+#: The paths to which the forms of the pages are sent.
+_FORMS: Final = ("sign-in", "sign-out")
 _HEADERS: Final = {
     "Cache-Control": "no-store",
     "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; "
@@ -60,14 +63,26 @@ def routes_for(app: Application) -> list[web.AbstractRouteDef]:
     handler, middleware = ConsoleHandler(app, console), session_middleware(console.access)
 
     async def handle(request: web.Request) -> Any:
+        web_handler = request.config_dict[REQUEST_HANDLER]
+        # For the log and the audit log.
+        token = request_id.set(web_handler.clients.request_id(request))
+        try:
+            response = await respond(request, web_handler)
+        finally:
+            request_id.reset(token)
+        return response
+
+    async def respond(request: web.Request, web_handler: RequestHandler) -> Any:
         try:
             response = await middleware(request, handler.handle)
         except TypedError as error:
             # Not in the middleware, which cannot save a session in a response that is written.
-            errors = request.config_dict[REQUEST_HANDLER]
-            return await errors.error_response(request, error, _ERROR_HEADERS)
-        for name, value in _HEADERS.items():
-            # Static files may be revalidated.
+            failure = await web_handler.error_response(request, error, _ERROR_HEADERS)
+            if not is_sign_in(request):
+                return failure
+            response = handler.pages.error_page(error.message, failure.status)
+        # Static files may be revalidated.
+        for name, value in (*_HEADERS.items(), ("X-Request-Id", request_id.get())):
             response.headers.setdefault(name, value)
         return response
 
@@ -94,7 +109,8 @@ class ConsoleHandler:
         self._app = app
         self._console = console
         self._access = console.access
-        self._pages = SignInPages(app, console)
+        #: The sign-in form.
+        self.pages = SignInPages(app, console)
         self._folder = console.settings.path.rpartition("/")[2]
         self._body_reader = BodyReader(app.get(WebSettings))
         self._dispatcher = Dispatcher(app, console)
@@ -118,22 +134,30 @@ class ConsoleHandler:
         path: str | None = request.match_info.get("path")
         if path is None:
             _check_method(request, *_READ_METHODS)
-            return web.Response(text=self._pages.render(operator), content_type="text/html")
+            return web.Response(text=self.pages.render(operator), content_type="text/html")
         if path == "":
             # The links of the page are relative to a path without a trailing slash.
             return web.Response(status=308, headers={"Location": f"../{self._folder}"})
         if path.startswith("api/"):
             return await self._api(request, path.removeprefix("api/"), operator)
-        if path in ("sign-in", "sign-out") and self._access.has_accounts:
+        if path in _FORMS and self._access.has_accounts:
+            if request.method in _READ_METHODS:
+                # The address of the form after a failed attempt, loaded again.
+                return self.pages.redirect()
             _check_method(request, "POST")
             return await self._refusable(request, operator, path)
-        return await self._file(request, path)
+        return await self._file(request, path, operator)
 
-    async def _file(self, request: web.Request, path: str) -> web.StreamResponse:
+    async def _file(
+        self, request: web.Request, path: str, operator: Operator | None
+    ) -> web.StreamResponse:
         files: StaticFiles | None = self._assets
         if path.startswith("panels/"):
-            panel, _, path = path.removeprefix("panels/").partition("/")
-            files = self._panel_assets.get(panel)
+            name, _, path = path.removeprefix("panels/").partition("/")
+            panel = self._console.panels.get(name)
+            if panel is None or operator is None or not operator.role.includes(panel.role):
+                raise web.HTTPNotFound
+            files = self._panel_assets.get(name)
         file = await files.find(f"/{path}") if files is not None and path else None
         if files is None or file is None:
             raise web.HTTPNotFound
@@ -163,9 +187,9 @@ class ConsoleHandler:
         try:
             self._access.requests.check_change(request)
             if path == "sign-in":
-                return await self._pages.sign_in(request, self._connection(request))
+                return await self.pages.sign_in(request, self._connection(request))
             if path == "sign-out":
-                return await self._pages.sign_out(request, operator, self._connection(request))
+                return await self.pages.sign_out(request, operator, self._connection(request))
             context = self._context(request, _signed_in(operator))
             self._access.requests.check_json(request)
             body = loads(await self._body_reader.read(request, BODY_LIMIT_BYTES))
@@ -182,6 +206,11 @@ class ConsoleHandler:
 
     def _connection(self, request: web.Request) -> Connection:
         return Connection("web", self._access.requests.client(request).address, raw=request)
+
+
+def is_sign_in(request: web.Request) -> bool:
+    """Return whether a browser has sent the sign-in form, and shows the response."""
+    return request.match_info.get("path") == "sign-in" and accepts_html(request)
 
 
 def _signed_in(operator: Operator | None) -> Operator:

@@ -24,6 +24,11 @@ logger = logging.getLogger("actionhero.console")
 _FORM_LIMIT_BYTES: Final = 16 * 1024
 
 
+def accepts_html(request: web.Request) -> bool:
+    """Return whether the client is a browser that shows the response."""
+    return "text/html" in request.headers.get("Accept", "")
+
+
 class SignInPages:
     """Signs operators in and out.
 
@@ -62,18 +67,18 @@ class SignInPages:
         if isinstance(result, Throttled):
             seconds = result.retry_after_seconds
             logger.warning("a sign-in to the console was delayed, from %s", connection.remote)
-            if "text/html" not in request.headers.get("Accept", ""):
+            if not accepts_html(request):
                 raise RateLimited("Too many failed sign-ins", retry_after_seconds=seconds)
-            response = self._sign_in_error(f"Too many attempts. Try again in {seconds} s.", 429)
+            response = self.error_page(f"Too many attempts. Try again in {seconds} s.", 429)
             response.headers["Retry-After"] = str(seconds)
             return response
         if result is None:
             logger.warning("sign-in to the console failed from %s", connection.remote)
             await trail.note("sign_in", "failure", None, connection, {"name": name})
-            return self._sign_in_error("Wrong name or password.", 401)
+            return self.error_page("Wrong name or password.", 401)
         act = await trail.begin("sign_in", result, connection, {})
         await act.succeeded()
-        return self._redirect()
+        return self.redirect()
 
     async def sign_out(
         self, request: web.Request, operator: Operator | None, connection: Connection
@@ -82,12 +87,14 @@ class SignInPages:
         await self._access.sign_out(request)
         if operator is not None:
             await self._console.trail.note("sign_out", "success", operator, connection, {})
-        return self._redirect()
+        return self.redirect()
 
-    def _redirect(self) -> web.StreamResponse:
+    def redirect(self) -> web.StreamResponse:
+        """Return the response that leads from the path of a form to the console."""
         return web.Response(status=303, headers={"Location": f"../{self._folder}"})
 
-    def _sign_in_error(self, problem: str, status: int) -> web.StreamResponse:
+    def error_page(self, problem: str, status: int) -> web.StreamResponse:
+        """Return the sign-in form with an error, for the path of a form."""
         text = render_sign_in(
             self._name, self._folder, problem, operator=self._access.only_account, is_below=True
         )

@@ -20,6 +20,7 @@ from actionhero import (
 )
 from actionhero.settings import AppSettings
 from actionhero.transport import DeferredPayload, InvalidPayload
+from actionhero.transport import request_id as current_request_id
 from actionhero_web.codecs import decoders_of, encoders_of
 from actionhero_web.connections.client_resolver import ClientResolver
 from actionhero_web.connections.web_connection import WebConnection, match_of_other_method
@@ -297,7 +298,9 @@ class RequestHandler:
             error: The error.
             extra_headers: Additional headers.
         """
-        context = RequestContext(request, self.clients.request_id(request))
+        # A native route may have set one for its log lines.
+        id = current_request_id.get() or self.clients.request_id(request)
+        context = RequestContext(request, id)
         encoded = self.encoder.encode_error(context, Outcome(error=error), extra_headers)
         return await self.writer.write(context, encoded)
 

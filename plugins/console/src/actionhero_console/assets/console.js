@@ -161,6 +161,12 @@ async function refresh() {
       await showPanel(true);
       return;
     }
+    if (failures) {
+      // The server may have restarted, with other panels and settings.
+      info = await describe(request.signal);
+      drawNavigation(current);
+      current?.instance.reset?.();
+    }
     const queries = current?.instance.reads?.() ?? {};
     const names = Object.keys(queries);
     if (names.length) {
@@ -168,6 +174,9 @@ async function refresh() {
       const results = await read(prefixed, request.signal);
       if (request.signal.aborted || current !== panel) return;
       draw(current, names, results);
+    } else {
+      // A lost connection and the end of the session are noticed, too.
+      await describe(request.signal);
     }
     failures = 0;
     showConnection("connected", "Live");

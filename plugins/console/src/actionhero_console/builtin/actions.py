@@ -119,7 +119,9 @@ async def run_action(inputs: RunInputs, context: PanelContext) -> dict[str, Any]
     if inputs.user:
         connection.principal = Principal(parse_user(inputs.user), method="operator")
     started = time.perf_counter()
-    outcome = await app.pipeline.execute(connection, inputs.name, TextPayload(inputs.values))
+    outcome = await app.pipeline.execute(
+        connection, inputs.name, TextPayload(inputs.values), request_id=request_id.get()
+    )
     milliseconds = round((time.perf_counter() - started) * 1000, 1)
     result: dict[str, Any] = {"ok": outcome.ok, "milliseconds": milliseconds}
     if outcome.error is not None:

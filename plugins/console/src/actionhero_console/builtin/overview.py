@@ -38,7 +38,8 @@ class ProcessStatus:
 
     def __init__(self, app: Application) -> None:
         self._app = app
-        self._checks: list[dict[str, Any]] = []
+        #: `None` until the first checks have ended.
+        self._checks: list[dict[str, Any]] | None = None
         self._run: asyncio.Task[None] | None = None
 
     async def read(self) -> dict[str, Any]:
@@ -61,7 +62,7 @@ class ProcessStatus:
             "checks": checks,
         }
 
-    async def _health(self) -> list[dict[str, Any]]:
+    async def _health(self) -> list[dict[str, Any]] | None:
         if self._run is None or self._run.done():
             self._run = asyncio.create_task(self._check())
         await asyncio.wait([self._run], timeout=_HEALTH_SECONDS)

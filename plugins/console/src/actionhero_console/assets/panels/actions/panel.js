@@ -66,6 +66,10 @@ class Catalogue {
     );
   }
 
+  reset() {
+    this.actions = [];
+  }
+
   reads() {
     return this.actions.length ? { rates: {} } : { list: {}, rates: {} };
   }

@@ -93,9 +93,10 @@ export default class {
     }
     const failed = [...checks.values()].filter((check) => !check.healthy);
     const isHealthy = failed.length === 0 && missing.length === 0;
+    const isChecked = processes.some(({ value }) => value?.checks);
     this.health.classList.toggle("unhealthy", !isHealthy);
     const counts = [failed.length && `${failed.length} failed`, missing.length && `${missing.length} without an answer`];
-    setText(this.summary, isHealthy ? "All checks pass" : `Unhealthy: ${counts.filter(Boolean).join(", ")}`);
+    setText(this.summary, isHealthy ? (isChecked ? "All checks pass" : "The checks are running") : `Unhealthy: ${counts.filter(Boolean).join(", ")}`);
     reconcile(
       this.checks,
       [...checks.values()],
@@ -147,7 +148,7 @@ export default class {
 
 function rowOf({ process, value, error }) {
   if (value === null) return { ...missingRow(process), state: error };
-  const failed = value.checks.some((check) => !check.healthy);
+  const failed = (value.checks ?? []).some((check) => !check.healthy);
   return {
     host: value.host,
     pid: value.pid,

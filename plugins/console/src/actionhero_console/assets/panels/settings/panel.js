@@ -62,6 +62,10 @@ export default class {
     return this.data ? {} : { list: {} };
   }
 
+  reset() {
+    this.data = null;
+  }
+
   draw({ list }) {
     if (!list) return;
     this.data = list;
