@@ -28,11 +28,23 @@ def dead_process_id() -> int:
     return process.pid
 
 
-def child_of(supervisor_id: int) -> subprocess.Popen[bytes]:
+#: A process that a supervisor has started.
+STARTED = "print(flush=True); input()"
+#: A process that a supervisor has forked: its variables are those of the supervisor.
+FORKED = f"""
+import os
+from actionhero.process.parent import stop_after_parent
+stop_after_parent(int(os.environ.pop("SUPERVISOR")))
+{STARTED}
+"""
+
+
+def child_of(supervisor_id: int, program: str) -> subprocess.Popen[bytes]:
     """Start a process that waits for its standard input, as a child of a supervisor."""
-    environ = {**os.environ, PARENT_VARIABLE: str(supervisor_id)}
+    name = PARENT_VARIABLE if program == STARTED else "SUPERVISOR"
+    environ = {**os.environ, name: str(supervisor_id)}
     process = subprocess.Popen(
-        [sys.executable, "-c", "print(flush=True); input()", "worker"],
+        [sys.executable, "-c", program, "worker"],
         env=environ,
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
@@ -43,10 +55,11 @@ def child_of(supervisor_id: int) -> subprocess.Popen[bytes]:
     return process
 
 
-def test_a_process_without_its_supervisor_is_reported(tmp_path: Path) -> None:
+@pytest.mark.parametrize("program", [STARTED, FORKED], ids=["started", "forked"])
+def test_a_process_without_its_supervisor_is_reported(tmp_path: Path, program: str) -> None:
     """With its id, its command, and the command that ends it, for production only."""
     supervisor_id = dead_process_id()
-    with child_of(supervisor_id) as orphan, child_of(os.getpid()) as child:
+    with child_of(supervisor_id, program) as orphan, child_of(os.getpid(), program) as child:
         app = App.from_plugins([], read_sources(tmp_path, environ={}))
 
         findings = {item.message for item in examine(app, deploy=True) if item.check == "processes"}

@@ -6,6 +6,7 @@ import asyncio
 import json
 import os
 import re
+import secrets
 import shlex
 import shutil
 import signal
@@ -298,6 +299,7 @@ class Site:
             **variables()["guestbook.env"],
             "PATH": os.pathsep.join([str(self._python.parent), os.environ["PATH"]]),
             "HOME": str(folder),
+            "ACTIONHERO_APP__SECRET_KEY": secrets.token_hex(32),
             "ACTIONHERO_APP__DATA_DIR": str(folder / "data"),
             "DATABASE_URL": database,
             "REDIS_URL": redis,

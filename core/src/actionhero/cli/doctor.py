@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import re
 import sys
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import click
 
@@ -20,6 +20,10 @@ from actionhero.settings import AppSettings
 if TYPE_CHECKING:
     from actionhero.app import App
     from actionhero.cli.command_context import CommandContext
+
+#: A secret key that is shorter, or has fewer distinct characters, can be guessed.
+MIN_KEY_LENGTH: Final = 32
+MIN_KEY_DISTINCT: Final = 10
 
 _INVALID_SETTINGS = re.compile(r"\d+ invalid settings?:")
 
@@ -107,10 +111,7 @@ def _check_deployment(app: App) -> list[Diagnosis]:
                 "responses contain tracebacks; set ACTIONHERO_ERRORS__SHOW_TRACEBACKS=false",
             )
         )
-    try:
-        app.get(AppSettings).get_secret_key(app.environment)
-    except BootError as error:
-        diagnoses.append(Diagnosis("app.secret_key", Finding.FAILED, str(error)))
+    diagnoses += _check_secret_key(app)
     diagnoses += [
         Diagnosis(
             "processes",
@@ -122,6 +123,20 @@ def _check_deployment(app: App) -> list[Diagnosis]:
         for orphan in find_orphans()
     ]
     return diagnoses
+
+
+def _check_secret_key(app: App) -> list[Diagnosis]:
+    try:
+        key = app.get(AppSettings).get_secret_key(app.environment).get_secret_value()
+    except BootError as error:
+        return [Diagnosis("app.secret_key", Finding.FAILED, str(error))]
+    if len(key) >= MIN_KEY_LENGTH and len(set(key)) >= MIN_KEY_DISTINCT:
+        return []
+    message = (
+        "is weak, and with it others could sign sessions and tokens; use the output of: "
+        'python -c "import secrets; print(secrets.token_hex(32))"'
+    )
+    return [Diagnosis("app.secret_key", Finding.WARNING, message)]
 
 
 async def _check_initializers(app: App) -> list[Diagnosis]:

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 from pathlib import Path
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from actionhero.process.parent import PARENT_VARIABLE
+
+#: A variable, or the name of an open file without a place in the file system.
+_MARK: Final = re.compile(rf"(?:/memfd:)?{PARENT_VARIABLE}=(\d+)(?: \(deleted\))?", re.ASCII)
 
 
 class Orphan(NamedTuple):
@@ -28,16 +32,20 @@ def find_orphans(processes: Path = Path("/proc")) -> list[Orphan]:
         processes: The file system of processes.
     """
     orphans = []
-    prefix = f"{PARENT_VARIABLE}=".encode()
     for folder in sorted(processes.glob("[0-9]*"), key=lambda path: int(path.name)):
         # A process of another user, or one that has ended meanwhile.
         with contextlib.suppress(OSError):
-            variables = (folder / "environ").read_bytes().split(b"\0")
-            supervisors = [v.removeprefix(prefix) for v in variables if v.startswith(prefix)]
-            for supervisor in supervisors:
-                is_child = int(folder.name) != os.getpid() and supervisor.isdigit()
-                if is_child and not (processes / supervisor.decode()).exists():
+            for supervisor in sorted(_supervisors_of(folder)):
+                is_child = int(folder.name) != os.getpid()
+                if is_child and not (processes / str(supervisor)).exists():
                     command = (folder / "cmdline").read_bytes().replace(b"\0", b" ").strip()
                     text = command.decode("utf-8", "replace")
-                    orphans.append(Orphan(int(folder.name), int(supervisor), text))
+                    orphans.append(Orphan(int(folder.name), supervisor, text))
     return orphans
+
+
+def _supervisors_of(process: Path) -> set[int]:
+    """Return the id of the supervisor of a process, from its variables or its open files."""
+    variables = (process / "environ").read_bytes().decode("latin-1").split("\0")
+    files = [os.readlink(link) for link in (process / "fd").iterdir()]
+    return {int(match[1]) for text in (*variables, *files) if (match := _MARK.fullmatch(text))}

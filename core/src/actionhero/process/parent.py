@@ -33,7 +33,8 @@ def parent_id() -> int:
 def stop_after_parent(parent: int) -> bool:
     """Have the kernel send SIGTERM to this process when its parent ends, if it can.
 
-    So does a process with a blocked event loop. Only Linux can.
+    So does a process with a blocked event loop. Only Linux can. There, `actionhero doctor` finds
+    the id of the parent by an open file, also of a forked process, whose variables it cannot see.
 
     Returns:
         Whether the parent is still running.
@@ -41,6 +42,9 @@ def stop_after_parent(parent: int) -> bool:
     if sys.platform == "linux":
         import ctypes  # noqa: PLC0415 - only in processes with a supervisor
 
+        with contextlib.suppress(OSError, AttributeError):
+            # Open for as long as the process runs.
+            os.memfd_create(f"{PARENT_VARIABLE}={parent}")
         with contextlib.suppress(OSError, AttributeError):
             ctypes.CDLL(None).prctl(_SET_DEATH_SIGNAL, signal.SIGTERM)
     return os.getppid() == parent
