@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import logging
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, Final, TypeAlias
 
 from aiohttp import web
 
 from actionhero import TypedError
 from actionhero.transport import dumps
 from actionhero_oauth.errors import OAuthError
-from actionhero_oauth.public_headers import PUBLIC_HEADERS
 from actionhero_web import ERROR_MAPPINGS, HttpError
 
 if TYPE_CHECKING:
@@ -21,6 +20,13 @@ if TYPE_CHECKING:
     Handler: TypeAlias = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 logger = logging.getLogger("actionhero.oauth")
+
+#: The headers of endpoints that read no cookie: any page may call them.
+_HEADERS: Final = {
+    "Access-Control-Allow-Origin": "*",
+    "Cache-Control": "no-store",
+    "Pragma": "no-cache",
+}
 
 
 def with_failures(
@@ -70,5 +76,5 @@ def json_response(
         body=dumps(document),
         status=status,
         content_type="application/json",
-        headers={**PUBLIC_HEADERS, "Pragma": "no-cache", **(headers or {})},
+        headers={**_HEADERS, **(headers or {})},
     )

@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from actionhero_web.endpoint_handler import EndpointHandler
     from actionhero_web.endpoints import Endpoint
     from actionhero_web.request_handler import RequestHandler, Response
-    from actionhero_web.routes.route import Route
     from actionhero_web.routes.router import Router
     from actionhero_web.upgrade_handler import UpgradeHandler
 
@@ -63,7 +62,7 @@ class Dispatcher:
         self._connect = handler.clients.connect
         self._upgrades = upgrades
         self._handle_endpoint = endpoints.handle
-        self._find_endpoint = endpoints.find
+        self._endpoint_limit_at = endpoints.limit_at
         self._handle_native = application._handle
         #: The endpoints by path, unless native middlewares need aiohttp's router.
         self.endpoints: dict[str, Endpoint] = {}
@@ -142,13 +141,11 @@ class Dispatcher:
     def _guard_body(self, request: web.Request) -> None:
         """Apply the limits of bodies to all that a native handler or middleware reads."""
         path, _ = split_target(request)
-        target: Route | Endpoint | None = None
+        match = None
         if path.startswith(self._path_start):
             match = self._match(request.method, path[self._prefix_length :])
-            target = match.route if isinstance(match, Match) else None
-        else:
-            target = self._find_endpoint(request.path)
-        self._handler.body.guard(request, target)
+        route = match.route if isinstance(match, Match) else None
+        self._handler.body.guard(request, route, self._endpoint_limit_at(request.path))
 
     async def _dispatch_native(self, request: web.Request, endpoint: Endpoint | None) -> Response:
         """Return the response of an endpoint or a native route, or that of a file."""

@@ -42,15 +42,21 @@ class EndpointHandler:
             owners[item.path] = plugin.owner
             self.by_path[item.path] = item
 
-    def find(self, path: str) -> Endpoint | None:
-        """Return the endpoint that aiohttp routes a decoded path to; `None` if there is none."""
-        return self.by_path.get(path) or self.by_path.get(path.removesuffix("/"))
+    def limit_at(self, path: str) -> int | None:
+        """Return the largest body of the endpoint at a decoded path; `None` if there is none."""
+        endpoint = self.by_path.get(path) or self.by_path.get(path.removesuffix("/"))
+        return None if endpoint is None else self._limit(endpoint)
+
+    def _limit(self, endpoint: Endpoint) -> int:
+        """Return the largest body of an endpoint; 0 for no limit."""
+        own = endpoint.body_limit_bytes
+        return self._handler.body.parsed_limit_bytes if own is None else own
 
     async def handle(self, endpoint: Endpoint, request: web.Request) -> Any:
         """Return the response to a request."""
         handler = self._handler
         request_id, remote = self._resolve(request)
-        limit_bytes = handler.body.endpoint_limit(endpoint)
+        limit_bytes = self._limit(endpoint)
         context = EndpointRequest(request, request_id, remote, handler.body, limit_bytes)
         try:
             if self._refuses_session(request):

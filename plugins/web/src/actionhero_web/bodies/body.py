@@ -13,7 +13,6 @@ from actionhero_web.bodies.content_coding import ContentDecoder, decoder_for
 from actionhero_web.bodies.media import MediaType, media_type_of
 from actionhero_web.bodies.pace import Pace
 from actionhero_web.connections.refusals import TOO_LARGE, count_refusal
-from actionhero_web.endpoints import Endpoint
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -59,11 +58,6 @@ class BodyReader:
             return self.parsed_limit_bytes
         return _smaller(self.parsed_limit_bytes, route.body_limit_bytes)
 
-    def endpoint_limit(self, endpoint: Endpoint) -> int:
-        """Return the largest body of an endpoint; 0 for no limit."""
-        own = endpoint.body_limit_bytes
-        return self.parsed_limit_bytes if own is None else own
-
     def read_buffered(self, request: web.BaseRequest, limit_bytes: int) -> bytes:
         """Return the body if it is completely received, within the limit and not compressed.
 
@@ -100,12 +94,15 @@ class BodyReader:
         """Return the body as a stream, whose reads raise the errors of `read`."""
         return BodyStream(self.chunks(request, limit_bytes), request._payload)
 
-    def guard(self, request: web.BaseRequest, target: Route | Endpoint | None) -> None:
+    def guard(
+        self, request: web.BaseRequest, route: Route | None, endpoint_limit_bytes: int | None = None
+    ) -> None:
         """Apply the limits to all that a native handler reads of the body of its request.
 
         Args:
             request: A request with a body.
-            target: The route of the action, or the endpoint, if native middlewares precede one.
+            route: The route of the action, if native middlewares precede one.
+            endpoint_limit_bytes: The limit of the endpoint; `None` if the request is for none.
 
         Raises:
             RequestTooLarge: Its `Content-Length` is larger than the limit. That is checked before
@@ -117,15 +114,15 @@ class BodyReader:
         except UnsupportedMediaType:
             # The handler decides on the charset.
             is_parsed = True
-        if target is None:
+        if endpoint_limit_bytes is not None:
+            limit = endpoint_limit_bytes
+        elif route is None:
             limit = self.parsed_limit_bytes if is_parsed else self.limit_bytes
-        elif isinstance(target, Endpoint):
-            limit = self.endpoint_limit(target)
         else:
-            limit = self.parsed_limit(target) if is_parsed else self.limit(target)
-        if not isinstance(target, Endpoint):
+            limit = self.parsed_limit(route) if is_parsed else self.limit(route)
+        if endpoint_limit_bytes is None:
+            # An endpoint responds to the error itself, in its own format, when it reads.
             self.check_length(request, limit)
-        # An endpoint responds to the error itself, in its own format, when it reads.
         content = request._payload
         request._payload = BodyStream(self.chunks(request, limit, continues=False), content)
 
