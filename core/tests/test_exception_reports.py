@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -75,8 +76,11 @@ class Recorder(ExceptionReporter):
 
 
 class Broken(ExceptionReporter):
+    def __init__(self, error: BaseException) -> None:
+        self.error = error
+
     def report(self, report: ExceptionReport) -> None:
-        raise RuntimeError("broken reporter")
+        raise self.error
 
 
 class Plugin:
@@ -174,15 +178,41 @@ async def test_a_report_removes_secrets_from_any_text(recorder: Recorder) -> Non
     assert "hunter2" not in report.scrub("postgres://app:hunter2@db/app")
 
 
+@pytest.mark.parametrize(
+    "error", [RuntimeError("broken"), SystemExit(1), asyncio.CancelledError(), GeneratorExit()]
+)
 async def test_a_reporter_that_fails_changes_nothing(
-    recorder: Recorder, caplog: pytest.LogCaptureFixture
+    recorder: Recorder, caplog: pytest.LogCaptureFixture, error: BaseException
 ) -> None:
-    async with running_app(Plugin(Broken(), recorder), Fail) as app:
+    async with running_app(Plugin(Broken(error), recorder), Fail) as app:
         with pytest.raises(TypedError, match="Internal error"):
             await app.call("fail")
 
     assert len(recorder.reports) == 1
     assert "test_exception_reports.Broken has failed" in caplog.text
+
+
+async def test_an_exception_without_usable_attributes_is_reported(recorder: Recorder) -> None:
+    class Peculiar(Exception):
+        def __setattr__(self, name: str, value: object) -> None:
+            raise ValueError(name)
+
+        @property
+        def _actionhero_reported(self) -> bool:
+            raise ValueError
+
+    class Raise(Action):
+        name = "raise"
+
+        async def run(self) -> None:
+            raise Peculiar
+
+    async with running_app(Plugin(recorder), Raise) as app:
+        with pytest.raises(TypedError, match="Internal error"):
+            await app.call("raise")
+
+    [report] = recorder.reports
+    assert isinstance(report.exception, Peculiar)
 
 
 async def test_a_failed_start_is_reported(recorder: Recorder) -> None:

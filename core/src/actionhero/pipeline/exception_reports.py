@@ -131,10 +131,11 @@ class ExceptionReports:
             transport: The transport, outside of a call.
             request_id: The request id, outside of a call.
         """
-        if not self._reporters or getattr(exception, _MARK, False):
+        if not self._reporters or _is_marked(exception):
             return
         for error in (exception, public):
-            with contextlib.suppress(AttributeError):
+            # Of any class, which may have no such attribute, or raise another error.
+            with contextlib.suppress(Exception):
                 setattr(error, _MARK, True)
         try:
             report = self._report_of(exception, operation, call, preview)
@@ -151,7 +152,10 @@ class ExceptionReports:
         for reporter in self._reporters:
             try:
                 reporter.report(report)
-            except Exception:
+            except KeyboardInterrupt:
+                raise
+            except BaseException:
+                # Also a `SystemExit`, or a panic of a Rust extension: it would end the call.
                 name = f"{type(reporter).__module__}.{type(reporter).__qualname__}"
                 logger.exception("the exception reporter %s has failed", name)
 
@@ -190,6 +194,13 @@ class ExceptionReports:
             facts=dict(context_facts.get() or {}),
             _scrubber=Scrubber(secrets),
         )
+
+
+def _is_marked(exception: BaseException) -> bool:
+    try:
+        return bool(getattr(exception, _MARK, False))
+    except Exception:  # noqa: BLE001 - of a class of the application
+        return False
 
 
 def report_exception(exception: BaseException, operation: str) -> None:
