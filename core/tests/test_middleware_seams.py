@@ -237,6 +237,47 @@ async def test_a_middleware_can_end_a_call_with_an_encoded_value() -> None:
         assert encode_outcome(outcome) == b"9"
 
 
+class Totals(Action):
+    """Return a number."""
+
+    name = "totals"
+
+    async def run(self) -> dict[str, int]:
+        return {"total": 1}
+
+
+class Doubling(Middleware):
+    """Changes the value of the outcome in place, or replaces the outcome."""
+
+    def __init__(self, *, keeps_outcome: bool, replaces: bool = False) -> None:
+        self.keeps_outcome = keeps_outcome  # type: ignore[misc]
+        self.replaces = replaces
+
+    async def after(self, call: Call, outcome: Outcome) -> Outcome | None:
+        outcome.value["total"] *= 2
+        return Outcome(outcome.value) if self.replaces else None
+
+
+@pytest.mark.parametrize(
+    ("middleware", "body"),
+    [
+        (Doubling(keeps_outcome=False), b'{"total":2}'),
+        (Doubling(keeps_outcome=True), b'{"total":1}'),
+        (Doubling(keeps_outcome=True, replaces=True), b'{"total":2}'),
+    ],
+    ids=["changes", "keeps", "replaces"],
+)
+async def test_an_outcome_is_encoded_again_unless_middleware_keeps_it(
+    middleware: Doubling, body: bytes
+) -> None:
+    class Doubled(Totals):
+        name = "doubled"
+
+    Doubled.middleware = [middleware]
+    async with running_app(Doubled) as app:
+        assert encode_outcome(await app.connect().outcome("doubled")) == body
+
+
 async def test_an_encoded_result_is_bytes() -> None:
     """Text would be encoded by every transport differently."""
 

@@ -139,10 +139,11 @@ class Authentication:
         """
         found = None
         are_several = False
+        getall = getattr(headers, "getall", None)
         for name, scheme in self._sources:
             if name not in headers:
                 continue
-            values = _values(headers, name)
+            values = (headers[name],) if getall is None else getall(name)
             if len(values) > 1:
                 are_several = True
             if scheme:
@@ -202,13 +203,6 @@ class Authentication:
                     )
                 return principal
         raise CredentialsRefused(reason="unknown")
-
-
-def _values(headers: Mapping[str, str], name: str) -> Sequence[str]:
-    if name not in headers:
-        return ()
-    getall = getattr(headers, "getall", None)
-    return (headers[name],) if getall is None else getall(name)
 
 
 def _raise_without_secret(

@@ -41,6 +41,8 @@ class Middleware:
     admits_by_session: ClassVar[bool] = False
     #: Whether it runs the action in a transaction, which `after` commits or rolls back.
     begins_transaction: ClassVar[bool] = False
+    #: Whether `after` leaves every outcome as it is, so that it is not checked and encoded again.
+    keeps_outcome: ClassVar[bool] = False
     #: The headers of a request that it reads, for API documents; other transports have their own
     #: form of them.
     request_headers: Sequence[RequestHeader] = ()

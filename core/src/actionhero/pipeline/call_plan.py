@@ -36,6 +36,7 @@ class CallPlan:
         "checks_callers",
         "has_afters",
         "is_generator",
+        "keeps_outcome",
         "layers",
         "outputs",
         "response_types",
@@ -93,6 +94,11 @@ class CallPlan:
         self.befores = tuple(_override(layer, "before") for layer in layers)
         self.afters = tuple(_override(layer, "after") for layer in layers)
         self.has_afters = any(self.afters)
+        #: Whether no `after` changes outcomes.
+        self.keeps_outcome = all(
+            after is None or getattr(layer, "keeps_outcome", False)
+            for layer, after in zip(self.layers, self.afters, strict=True)
+        )
         #: Calls `run` with the parameters that it declares.
         self.run = _runner(action)
 

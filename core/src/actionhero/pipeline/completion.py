@@ -46,6 +46,7 @@ async def run_afters(
         encode: Whether the outcome leaves the process.
     """
     result = outcome.value
+    is_kept = plan.keeps_outcome
     for after in plan.afters[entered - 1 :: -1]:
         if after is None:
             continue
@@ -54,10 +55,11 @@ async def run_afters(
             replacement = await after(call, outcome)
             if replacement is not None:
                 outcome = checked_outcome(replacement, after)
+                is_kept = False
         except BaseException as error:  # noqa: BLE001 - an outcome like any other error
             outcome = failed(error, call, payload)
         outcome.cancelled |= cancelled
-    if outcome.ok and not outcome.cancelled:
+    if not is_kept and outcome.ok and not outcome.cancelled:
         try:
             plan.complete_again(outcome, result, encode=encode)
         except BaseException as error:  # noqa: BLE001 - an outcome like any other error

@@ -30,6 +30,8 @@ class CallMetricsSnapshot(NamedTuple):
 class CallMetrics(Middleware):
     """Counts all calls except streams, which last as long as their client is connected."""
 
+    keeps_outcome = True
+
     def __init__(self) -> None:
         self._calls = 0
         self._seconds = 0.0

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from actionhero import Middleware
 from actionhero_db.database import Database
@@ -20,18 +20,35 @@ class DatabaseContext(Middleware):
         app: The application.
     """
 
+    keeps_outcome = True
+
     def __init__(self, app: Application) -> None:
         self._app = app
+        #: The database, and the functions for contexts, once there is a call.
+        self._database: Database | None = None
+        self._orm: Any = None
 
     async def before(self, call: Call) -> None:
         """Activate the database's context of the running event loop."""
-        if self._app.has(Database):
-            database = self._app.get(Database)
-            if database.has_models:
-                call.scratch[self] = await database.activate()
+        database = self._database
+        if database is None:
+            if not self._app.has(Database):
+                return
+            database = self._load()
+        if database.models:
+            context = database.open_context or await database.context()
+            call.scratch[self] = self._orm.activate(context)
 
     async def after(self, call: Call, outcome: Outcome) -> None:
         """Deactivate the context."""
         token = call.scratch.pop(self, None)
         if token is not None:
-            self._app.get(Database).deactivate(token)
+            self._orm.deactivate(token)
+
+    def _load(self) -> Database:
+        # Not with this module: the import takes long, and commands without calls do not need it.
+        from actionhero_db import orm
+
+        self._orm = orm
+        self._database = self._app.get(Database)
+        return self._database

@@ -46,8 +46,9 @@ class IntegerRange(Middleware):
     contain integers are recognized by the annotations, once.
     """
 
-    def __init__(self) -> None:
-        self._may_contain_integers: dict[InputSchema, bool] = {}
+    def for_action(self, action: Any) -> Middleware | None:
+        """Return this middleware for an action whose inputs may contain integers."""
+        return self if may_contain_integers(action.inputs) else None
 
     async def before(self, call: Call) -> None:
         """Check the inputs.
@@ -55,12 +56,8 @@ class IntegerRange(Middleware):
         Raises:
             InvalidInput: An integer is out of range; `problems` lists all of them.
         """
-        schema = call.action.inputs
-        may_contain = self._may_contain_integers.get(schema)
-        if may_contain is None:
-            may_contain = self._may_contain_integers[schema] = may_contain_integers(schema)
-        if may_contain and _is_out_of_range(call.inputs):
-            raise _error(schema, call.inputs)
+        if _is_out_of_range(call.inputs):
+            raise _error(call.action.inputs, call.inputs)
 
 
 def may_contain_integers(schema: InputSchema) -> bool:

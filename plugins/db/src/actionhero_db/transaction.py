@@ -24,6 +24,7 @@ class Transaction(Middleware):
     """
 
     begins_transaction = True
+    keeps_outcome = True
 
     async def before(self, call: Call) -> None:
         """Begin the transaction."""

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     import click
     from aiohttp import web
 
-    from actionhero import Application, Initializer, Instrument, Link, Middleware, Server, Settings
+    from actionhero import Application, Initializer, Instrument, Link, Server, Settings
     from actionhero_console import Account, Panel
     from actionhero_tasks.brokers.backend import BrokerBackend
     from actionhero_tasks.stores.backend import StoreBackend
@@ -39,13 +39,6 @@ def actionhero_initializers() -> list[Initializer]:
     from actionhero_tasks.initializer import TasksInitializer
 
     return [TasksInitializer()]
-
-
-@hookimpl
-def actionhero_middleware() -> list[Middleware]:
-    from actionhero_tasks.request_context import CurrentCallMiddleware
-
-    return [CurrentCallMiddleware()]
 
 
 @hookimpl
