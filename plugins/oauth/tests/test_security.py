@@ -97,6 +97,26 @@ async def test_an_invalid_request_is_answered_to_the_client(
     assert received["iss"] == site.issuer
 
 
+@pytest.mark.parametrize("state", ["\u00e4\u20ac", "a\r\nb", "\x00", "s" * 2000])
+async def test_texts_of_clients_are_returned_to_them_as_text(site: Site, state: str) -> None:
+    """The description has only the characters of RFC 6749, and a limited length."""
+    async with site.browser() as browser:
+        scope = '\u00e4"\\' + "x" * 1900
+        received = redirected(await site.start(browser, state=state, scope=scope))
+        uri = "https://client.example/" + "x" * 100_000
+        registered = await browser.post("/oauth/register", json={"redirect_uris": [uri]})
+        broken = await browser.get(
+            f"/oauth/authorize?client_id={CLIENT}&redirect_uri={REDIRECT_URI}&state=%ED%A0%80%FF"
+        )
+
+    assert received["state"] == state
+    assert len(received["error_description"]) == 500
+    assert received["error_description"].startswith("there is no scope '???")
+    assert registered.status_code == 400
+    assert len(registered.content) < 1000
+    assert broken.status_code == 303
+
+
 # -- the forms ---------------------------------------------------------------------------------
 
 
@@ -488,7 +508,7 @@ async def test_requests_for_authorization_are_limited_by_address(serve: Serve) -
 
 
 async def test_the_name_of_a_client_is_shown_without_hidden_characters(site: Site) -> None:
-    name = "Sh\u202eop\x1b[31m\u200b\n  of\ud800 Ada"
+    name = "Sh\u202eop\x1b[31m\u200b\n  of\ud800 \u3164\u2800Ada"
     body = json.dumps({"client_name": name, "redirect_uris": [REDIRECT_URI]}).encode()
     async with site.client() as client:
         response = await client.post("/oauth/register", content=body)

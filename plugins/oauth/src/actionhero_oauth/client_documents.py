@@ -11,7 +11,7 @@ import re
 import time
 from collections import OrderedDict
 from typing import TYPE_CHECKING, Final, NamedTuple
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 from actionhero import MalformedRequest
 from actionhero.transport import loads
@@ -23,7 +23,7 @@ from actionhero_oauth.public_addresses import (
     public_resolver,
     public_session,
 )
-from actionhero_oauth.redirects import redirect_problem
+from actionhero_oauth.redirects import redirect_problem, split_uri
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -157,20 +157,20 @@ class ClientDocuments:
 
     def _url_problem(self, url: str) -> str:
         """Return why a URL is not acceptable as an identifier; empty if it is."""
-        try:
-            parts = urlsplit(url)
-            port = parts.port
-        except ValueError:
-            return "is not a URL"
-        if parts.scheme != "https" or not parts.hostname or not url.isascii():
+        parts = split_uri(url)
+        if parts is None:
+            return "is not a URI of printable ASCII characters"
+        if parts.scheme != "https" or not parts.hostname:
             return "must be the URL of a document, beginning with https://"
-        if port not in (None, 443):
+        if parts.port not in (None, 443):
             return "must have no port but 443"
         if is_address(parts.hostname):
             return "must have a name as its host, not an address"
         if "@" in parts.netloc or "#" in url:
             return "must have no user and no fragment"
-        if parts.path in ("", "/") or any(s in (".", "..") for s in parts.path.split("/")):
+        # Decoded, as it is when the document is fetched.
+        segments = unquote(parts.path).split("/")
+        if parts.path in ("", "/") or not {".", ".."}.isdisjoint(segments):
             return "must have a path without dot segments"
         if self._trusted and parts.hostname not in self._trusted:
             return "is not one that this server trusts"

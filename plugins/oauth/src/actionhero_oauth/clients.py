@@ -13,6 +13,8 @@ from actionhero_oauth.redirects import is_loopback, is_registered
 
 #: The longest name of a client.
 _MAX_NAME: Final = 100
+#: Letters and symbols without a shape, of which a name could consist.
+_BLANK: Final = frozenset("\u115f\u1160\u2800\u3164\uffa0")
 
 
 def display_name(text: str) -> str:
@@ -23,7 +25,7 @@ def display_name(text: str) -> str:
     visible = "".join(
         " " if char.isspace() else char
         for char in text[:_MAX_NAME]
-        if char.isspace() or not unicodedata.category(char).startswith("C")
+        if char.isspace() or (char not in _BLANK and not unicodedata.category(char).startswith("C"))
     )
     return " ".join(visible.split())
 

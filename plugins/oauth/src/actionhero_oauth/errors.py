@@ -2,6 +2,14 @@
 
 from __future__ import annotations
 
+import re
+from typing import Final
+
+#: The characters that a description may not have (RFC 6749 §5.2).
+_FOREIGN: Final = re.compile(r"[^ !#-\[\]-~]")
+#: Descriptions contain texts of clients.
+_MAX_LENGTH: Final = 500
+
 
 class OAuthError(Exception):
     """An error of the protocol.
@@ -21,4 +29,5 @@ class OAuthError(Exception):
     @property
     def document(self) -> dict[str, str]:
         """The body of the response."""
-        return {"error": self.code, "error_description": self.description}
+        description = _FOREIGN.sub("?", self.description)[:_MAX_LENGTH]
+        return {"error": self.code, "error_description": description}

@@ -20,7 +20,7 @@ _URI: Final = re.compile(r"[!#-;=?-\[\]_a-z~]{1,2000}")
 
 def redirect_problem(uri: str) -> str:
     """Return why a redirect URI is not acceptable; empty if it is."""
-    parts = _split(uri)
+    parts = split_uri(uri)
     if parts is None:
         return "is not a URI of printable ASCII characters"
     if "#" in uri:
@@ -45,7 +45,7 @@ def redirect_problem(uri: str) -> str:
 
 def is_loopback(uri: str) -> bool:
     """Return whether a redirect URI is on the user's machine."""
-    parts = _split(uri)
+    parts = split_uri(uri)
     return parts is not None and parts.scheme == "http" and parts.hostname in _LOOPBACK_HOSTS
 
 
@@ -56,6 +56,19 @@ def is_registered(uri: str, registered: Iterable[str]) -> bool:
         uri == other or (without_port is not None and without_port == _without_port(other))
         for other in registered
     )
+
+
+def split_uri(uri: str) -> SplitResult | None:
+    """Return the parts of a URI; `None` if it has other characters, which parsers differ about."""
+    if not _URI.fullmatch(uri.lower()):
+        return None
+    try:
+        parts = urlsplit(uri)
+        # Raises for a port that is no number.
+        _ = parts.port
+    except ValueError:
+        return None
+    return parts if parts.scheme else None
 
 
 def redirect_origin(uri: str) -> str:
@@ -74,21 +87,9 @@ def redirect_host(uri: str) -> str:
 
 def _without_port(uri: str) -> str | None:
     """Return a loopback address without its port; `None` if it is not acceptable, or none."""
-    parts = _split(uri)
+    parts = split_uri(uri)
     if parts is None or not is_loopback(uri) or redirect_problem(uri):
         return None
     rest = uri.partition("//")[2][len(parts.netloc) :]
     # Texts, as an empty query or fragment is none to the parser.
     return f"{parts.hostname}{rest}"
-
-
-def _split(uri: str) -> SplitResult | None:
-    if not _URI.fullmatch(uri.lower()):
-        return None
-    try:
-        parts = urlsplit(uri)
-        # Raises for a port that is no number.
-        _ = parts.port
-    except ValueError:
-        return None
-    return parts if parts.scheme else None
