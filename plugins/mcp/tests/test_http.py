@@ -105,6 +105,10 @@ async def test_a_preflight_allows_the_headers_that_repeat_arguments(serve: Serve
         (b'{"jsonrpc":"2.0","id":null,"method":"ping"}', -32600),
         (b'{"jsonrpc":"2.0","id":true,"method":"ping"}', -32600),
         (b'{"jsonrpc":"2.0","id":1.5,"method":"ping"}', -32600),
+        (b'{"jsonrpc":"2.0","id":1e400,"method":"ping"}', -32600),
+        (b'{"jsonrpc":"2.0","id":%b,"method":"ping"}' % (b"9" * 5000), -32600),
+        # A response could not repeat it.
+        (b'{"jsonrpc":"2.0","id":"\\ud800","method":"ping"}', -32600),
         (b'{"jsonrpc":"2.0","id":1}', -32600),
         (b'{"jsonrpc":"2.0","id":1,"method":7}', -32600),
         (b'{"jsonrpc":"2.0","id":1,"method":"ping","params":[]}', -32602),

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from plugins.mcp.tests.conftest import Serve
 
 APPLICATION = '''
+import asyncio
+
 from actionhero import Action, Call, Inputs
 from actionhero_mcp import Prompt, Resource, Tool
 
@@ -58,6 +60,17 @@ class Ask(Action):
     async def run(self, call: Call) -> str:
         answer = await call.ask("What is your name?", Name)
         return f"Hello, {answer.value.name}" if answer.value else answer.action
+
+
+class Wait(Action):
+    """Wait for a moment."""
+
+    name = "wait"
+    mcp = True
+
+    async def run(self) -> str:
+        await asyncio.sleep(0.2)
+        return "waited"
 
 
 class Status(Action):
@@ -141,7 +154,7 @@ async def use(client: Client) -> dict[str, Any]:
 
 
 EXPECTED = {
-    "tools": ["ask", "me", "numbers-add"],
+    "tools": ["ask", "me", "numbers-add", "wait"],
     "added": {"sum": 3},
     "failed": True,
     "asked": "Hello, Ada",
@@ -159,7 +172,7 @@ async def test_the_client_of_the_sdk_over_http(
     monkeypatch.syspath_prepend(folder)
     import tools  # type: ignore[import-not-found]  # noqa: PLC0415 - in the folder
 
-    actions = (tools.Add, tools.Ask, tools.Status, tools.Greeting, tools.Me)
+    actions = (tools.Add, tools.Ask, tools.Status, tools.Greeting, tools.Me, tools.Wait)
     async with (
         serve(*actions) as site,
         Client(site.url, mode=mode, elicitation_callback=answer) as client,
@@ -222,6 +235,15 @@ ERAS: dict[str, tuple[dict[str, Any], list[tuple[str, dict[str, Any]]]]] = {
 }
 
 
+def exchange(folder: Path, *messages: Any) -> list[Any]:
+    """Return the messages of a server over stdio, which has read those of a client."""
+    process = subprocess.run(
+        [sys.executable, "-m", "actionhero", "mcp", "stdio"], cwd=folder, text=True, check=True,
+        input="".join(json.dumps(message) + "\n" for message in messages), capture_output=True,
+    )  # fmt: skip
+    return [json.loads(line) for line in process.stdout.splitlines()]
+
+
 @pytest.mark.parametrize("era", ERAS)
 def test_messages_over_stdio_are_those_of_the_schemas(folder: Path, era: str) -> None:
     metadata, requests = ERAS[era]
@@ -229,14 +251,34 @@ def test_messages_over_stdio_are_those_of_the_schemas(folder: Path, era: str) ->
         id: request(method, {"_meta": {**metadata, "progressToken": id}, **params}, id)
         for id, (method, params) in enumerate(requests)
     }
-    process = subprocess.run(
-        [sys.executable, "-m", "actionhero", "mcp", "stdio"], cwd=folder, text=True, check=True,
-        input="".join(json.dumps(message) + "\n" for message in sent.values()),
-        capture_output=True,
-    )  # fmt: skip
+    received = exchange(folder, *sent.values())
 
-    received = [json.loads(line) for line in process.stdout.splitlines()]
     for message in received:
         check_messages(sent.get(message.get("id"), {"params": {"_meta": metadata}}), {}, [message])
     assert sorted(message["id"] for message in received if "id" in message) == list(sent)
     assert [item["params"]["message"] for item in received if "method" in item] == ["adding"]
+
+
+def test_calls_with_one_id_are_both_answered_over_stdio(folder: Path) -> None:
+    """Also the first, which is still open at the end of the input."""
+    add = {"name": "numbers-add", "arguments": {"number": 1}}
+    calls = [request("tools/call", call) for call in ({"name": "wait"}, add)]
+
+    received = exchange(folder, *calls)
+
+    texts = [item["result"]["content"][0]["text"] for item in received]
+    assert texts == ['{"sum":2}', "waited"]
+
+
+@pytest.mark.parametrize("value", [True, 1.0, None, [1], "\ud800"], ids=str)
+def test_what_is_no_id_cancels_nothing_and_reports_no_progress(folder: Path, value: Any) -> None:
+    """`True` and 1.0 are equal to 1."""
+    call = {"name": "numbers-add", "arguments": {"number": 1}, "_meta": {"progressToken": value}}
+    cancelled = {
+        "jsonrpc": "2.0", "method": "notifications/cancelled", "params": {"requestId": value},
+    }  # fmt: skip
+
+    received = exchange(folder, request("tools/call", call), cancelled)
+
+    assert [item.get("id") for item in received] == [1]
+    assert received[0]["result"]["content"][0]["text"] == '{"sum":2}'

@@ -8,7 +8,7 @@ from actionhero import ANONYMOUS, AuditLog, ErrorType, Outcome, TypedError
 from actionhero.transport import Item, dumps, new_identifier
 from actionhero_mcp.challenges import challenge_of
 from actionhero_mcp.connection import MissingCapability
-from actionhero_mcp.jsonrpc import RpcError
+from actionhero_mcp.jsonrpc import RpcError, is_request_id
 from actionhero_mcp.progress import ProgressReporter
 from actionhero_mcp.refusals import is_recorded
 from actionhero_mcp.revisions import MISSING_CAPABILITY
@@ -41,7 +41,7 @@ class Execution:
     ) -> tuple[Outcome, str]:
         """Return the outcome of a call, and the identifier of its request in the log."""
         token = request.meta.get("progressToken")
-        if isinstance(token, str | int):
+        if is_request_id(token):
             connection.progress_reporter = ProgressReporter(connection.sink, token)
         request_id = connection.request_id or new_identifier()
         if action.streams:

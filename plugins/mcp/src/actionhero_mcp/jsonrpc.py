@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any, Final, NamedTuple, TypeAlias
+import re
+from typing import Any, Final, NamedTuple, TypeAlias, TypeGuard
 
 from actionhero import MalformedRequest
 from actionhero.transport import dumps, loads, loads_plain
@@ -11,6 +12,7 @@ from actionhero_mcp.revisions import INVALID_PARAMS, INVALID_REQUEST, PARSE_ERRO
 RequestId: TypeAlias = str | int
 
 _HEAD: Final = b'{"jsonrpc":"2.0",'
+_SURROGATE: Final = re.compile("[\ud800-\udfff]")
 
 
 class RpcError(Exception):
@@ -99,7 +101,7 @@ def parse(body: bytes) -> Request | Response:
         raise RpcError(INVALID_REQUEST, "Invalid request: jsonrpc is not '2.0'")
     has_id = "id" in value
     id = value.get("id")
-    if has_id and (isinstance(id, bool) or not isinstance(id, str | int)):
+    if has_id and not is_request_id(id):
         raise RpcError(INVALID_REQUEST, "Invalid request: id is neither text nor an integer")
     method = value.get("method")
     if method is None and ("result" in value or "error" in value) and id is not None:
@@ -112,6 +114,14 @@ def parse(body: bytes) -> Request | Response:
     if "_meta" in params and not isinstance(params["_meta"], dict):
         raise identified(RpcError(INVALID_PARAMS, "Invalid params: _meta is not an object"), id)
     return Request(method, params, id, is_plain=is_plain)
+
+
+def is_request_id(value: Any) -> TypeGuard[RequestId]:
+    """Return whether a value is an id of a request, or a token, which the server repeats."""
+    if type(value) is int:
+        return True
+    # A lone surrogate is no Unicode, so that a response could not repeat it.
+    return isinstance(value, str) and (value.isascii() or not _SURROGATE.search(value))
 
 
 def identified(error: RpcError, id: RequestId | None) -> RpcError:

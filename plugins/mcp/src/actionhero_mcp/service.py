@@ -10,7 +10,7 @@ from actionhero_mcp.catalog import catalog_for
 from actionhero_mcp.connection import McpConnection
 from actionhero_mcp.dispatcher import Dispatcher
 from actionhero_mcp.input_requests import caller_of
-from actionhero_mcp.jsonrpc import Response, RpcError
+from actionhero_mcp.jsonrpc import Response, RpcError, is_request_id
 from actionhero_mcp.results import internal_error, unavailable
 from actionhero_mcp.resumable import DetachedCalls
 from actionhero_mcp.revisions import INTERNAL_ERROR
@@ -134,7 +134,7 @@ class McpService:
             return
         id = notification.params.get("requestId")
         caller = caller_of(principal)
-        if isinstance(id, str | int) and not self._cancel(caller, peer.session_id, id):
+        if is_request_id(id) and not self._cancel(caller, peer.session_id, id):
             await self._messages.send("cancelled", caller=caller, session=peer.session_id, id=id)
 
     def _cancel(self, caller: str, session_id: str, id: object) -> bool:

@@ -13,6 +13,7 @@ from actionhero_mcp.jsonrpc import (
     Response,
     RpcError,
     error_bytes,
+    is_request_id,
     notification_bytes,
     parse,
     result_bytes,
@@ -66,6 +67,8 @@ class StdioServer:
         self._session_id = f"stdio-{new_identifier()}"
         self._legacy = settings.legacy
         self._slots = asyncio.Semaphore(settings.max_concurrent_calls)
+        #: The open calls, and those that a notification can cancel: of two with one id, the latter.
+        self._open: set[asyncio.Task[None]] = set()
         self._calls: dict[Any, asyncio.Task[None]] = {}
         self._notices: asyncio.Task[None] | None = None
         self._outgoing: asyncio.Queue[bytes] = asyncio.Queue()
@@ -104,8 +107,8 @@ class StdioServer:
         stopping.cancel()
         reading.cancel()
         self._service.dispatcher.watchers.end_all()
-        if self._calls:
-            _, late = await asyncio.wait(self._calls.values(), timeout=self._grace_seconds)
+        if self._open:
+            _, late = await asyncio.wait(self._open, timeout=self._grace_seconds)
             for task in late:
                 task.cancel()
             if late:
@@ -145,11 +148,13 @@ class StdioServer:
         if message.id is None:
             self._handle_notification(message)
             return
-        self._calls[message.id] = asyncio.create_task(self._respond(message))
+        task = self._calls[message.id] = asyncio.create_task(self._respond(message))
+        self._open.add(task)
+        task.add_done_callback(self._open.discard)
 
     def _handle_notification(self, message: Request) -> None:
         id = message.params.get("requestId")
-        if message.method == "notifications/cancelled" and isinstance(id, str | int):
+        if message.method == "notifications/cancelled" and is_request_id(id):
             task = self._calls.get(id)
             if task is not None:
                 task.cancel()
