@@ -354,6 +354,24 @@ async def test_health_is_unknown_before_the_first_checks(
     await expect(window.page.locator(".health-summary")).to_have_text("The checks are running")
 
 
+async def test_names_of_failed_checks_are_readable_on_a_phone(
+    open_window: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """They have their width beside a long reason."""
+    check = {"name": "database", "healthy": False, "problem": "no answer " * 20, "seconds": 1}
+
+    async def fail(status: overview.ProcessStatus) -> list[dict[str, Any]]:
+        return [check]
+
+    monkeypatch.setattr(overview.ProcessStatus, "_health", fail)
+    window = await open_window("ada", viewport={"width": 360, "height": 740})
+    await window.open("overview")
+    box = await window.page.locator(".checks b").first.bounding_box()
+
+    assert box is not None
+    assert box["width"] > 40
+
+
 async def _no_checks(status: overview.ProcessStatus) -> None:
     """Return what it returns while the first checks run."""
 
