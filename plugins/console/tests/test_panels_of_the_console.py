@@ -203,6 +203,19 @@ async def test_panels_of_plugins_are_read_and_changed(site: Any) -> None:
     assert (script.status_code, outside.status_code) == (200, 404)
 
 
+async def test_a_result_that_is_not_json_is_an_error_of_its_query(site: Any) -> None:
+    """The others are returned, and the log names the type."""
+    async with site() as running:
+        running.stamps.made.append(object())
+        query = {"stamps.list": '{"id": "7"}', "overview.rates": "{}"}
+        response = await running.client.get("/console/api/read", params=query)
+
+    results = response.json()["results"]
+    assert "value" in results["overview.rates"]
+    message = "The query has failed; the log has the reason"
+    assert results["stamps.list"]["error"]["message"] == message
+
+
 async def test_invalid_requests_are_refused(site: Any) -> None:
     """Unknown parts are 404, inputs of another type 422 with their pointers."""
     async with site() as running:

@@ -18,7 +18,7 @@ from actionhero import (
     TypedError,
 )
 from actionhero.settings import AppSettings
-from actionhero.transport import INTERNAL_ERROR, error_document, loads, request_id
+from actionhero.transport import INTERNAL_ERROR, dumps, error_document, loads, request_id
 from actionhero_console.panels import PanelContext
 
 if TYPE_CHECKING:
@@ -90,8 +90,8 @@ class Dispatcher:
             "panels": panels,
         }
 
-    async def read(self, query: MultiMapping[str], context_of: ContextOf) -> dict[str, Any]:
-        """Return the results of queries, each of which may fail without the others.
+    async def read(self, query: MultiMapping[str], context_of: ContextOf) -> bytes:
+        """Return the results of queries as JSON, each of which may fail without the others.
 
         Args:
             query: By `panel.read`, the inputs as JSON.
@@ -106,13 +106,15 @@ class Dispatcher:
         results = await asyncio.gather(
             *(self._read_one(name, query[name], context_of) for name in names)
         )
-        return {"results": dict(zip(names, results, strict=True))}
+        members = [dumps(name) + b":" + result for name, result in zip(names, results, strict=True)]
+        return b'{"results":{' + b",".join(members) + b"}}"
 
-    async def _read_one(self, name: str, text: str, context_of: ContextOf) -> dict[str, Any]:
+    async def _read_one(self, name: str, text: str, context_of: ContextOf) -> bytes:
         failure: TypedError | None
         try:
             async with asyncio.timeout(READ_SECONDS):
-                return {"value": await self._call_read(name, text, context_of)}
+                # A result that is not JSON is an error of this query only.
+                return dumps({"value": await self._call_read(name, text, context_of)})
         except TypedError as error:
             failure = error
         except TimeoutError:
@@ -126,7 +128,7 @@ class Dispatcher:
             # The page does not send queries that its operator may not make.
             context = context_of("")
             await self.record_refusal(failure, context.operator, context.connection, name)
-        return _document(failure)
+        return dumps(_document(failure))
 
     async def _call_read(self, name: str, text: str, context_of: ContextOf) -> Any:
         panel_name, _, read_name = name.partition(".")

@@ -173,7 +173,7 @@ class ConsoleHandler:
             self._access.requests.check_read(request)
             context = self._context(request, _signed_in(operator))
             if kind == "console":
-                return _json(self._dispatcher.describe(context))
+                return _json(dumps(self._dispatcher.describe(context)))
             return _json(await self._dispatcher.read(request.query, context))
         if kind != "change":
             raise NotFound("There is no such part of the console")
@@ -195,7 +195,8 @@ class ConsoleHandler:
             body = loads(await self._body_reader.read(request, BODY_LIMIT_BYTES))
             if not isinstance(body, dict):
                 raise MalformedRequest("the body must be a JSON object")
-            return _json(await self._dispatcher.change(path.removeprefix("change/"), body, context))
+            result = await self._dispatcher.change(path.removeprefix("change/"), body, context)
+            return _json(dumps(result))
         except TypedError as error:
             await self._dispatcher.record_refusal(error, operator, self._connection(request), path)
             raise
@@ -224,7 +225,7 @@ def _check_method(request: web.Request, *methods: str) -> None:
         raise web.HTTPMethodNotAllowed(request.method, methods)
 
 
-def _json(value: Any) -> web.Response:
-    response = web.Response(body=dumps(value), content_type="application/json")
+def _json(body: bytes) -> web.Response:
+    response = web.Response(body=body, content_type="application/json")
     response.enable_compression()
     return response
