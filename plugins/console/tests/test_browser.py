@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import io
+import json
 import re
 from typing import TYPE_CHECKING, Any
 
@@ -284,6 +285,25 @@ async def test_the_log_is_live(open_window: Open, server: Site) -> None:
     await expect(page.locator(".lines li").filter(has_text="greet web ok")).to_have_count(1)
     await page.get_by_role("button", name="Pause").click()
     await expect(page.get_by_role("button", name="Continue")).to_be_visible()
+
+
+async def test_the_log_of_many_processes_is_followed(open_window: Open) -> None:
+    """Their positions do not fit in an address."""
+    window = await open_window("ada")
+    last = {f"actionhero-deployment-7d9f8c6b5-{number} 1 server": 7 for number in range(500)}
+    lines = {"lines": [], "last": last, "left_out": 0, "missing": []}
+    body = {"results": {"log.lines": {"value": {**lines, "asked": 0, "only_this_process": False}}}}
+
+    async def answer(route: Route) -> None:
+        await route.fulfill(json=body)
+
+    await window.page.route("**/api/read*", answer)
+    await window.open("log")
+    async with window.page.expect_request(lambda request: request.method == "POST") as info:
+        pass
+    request = await info.value
+    assert request.url.endswith("/api/read")
+    assert json.loads(request.post_data or "")["log.lines"]["after"] == last
 
 
 async def test_a_hidden_tab_sends_no_requests(open_window: Open) -> None:

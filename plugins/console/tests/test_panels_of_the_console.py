@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import io
 import json
 from typing import TYPE_CHECKING, Any
@@ -201,6 +202,23 @@ async def test_panels_of_plugins_are_read_and_changed(site: Any) -> None:
     assert broken["message"] == "The query has failed; the log has the reason"
     assert results["nothing.list"]["error"]["message"] == "There is no such panel"
     assert (script.status_code, outside.status_code) == (200, 404)
+
+
+async def test_long_queries_are_sent_in_the_body(site: Any) -> None:
+    """As JSON, and by the own page only; the positions in the logs of many processes are long."""
+    after = {f"actionhero-deployment-7d9f8c6b5-{number} 1 server": 7 for number in range(500)}
+    query = {"log.lines": {"after": after}, "stamps.list": {"id": "7"}}
+    async with site() as running:
+        post = functools.partial(running.client.post, "/console/api/read")
+        response = await post(json=query)
+        foreign = await post(json=query, headers={"Origin": "https://evil.example"})
+        form = await post(data={"log.lines": "{}"})
+        wrong = await running.client.post("/console/api/console", json={})
+
+    results = response.json()["results"]
+    assert "lines" in results["log.lines"]["value"]
+    assert results["stamps.list"]["value"]["id"] == "7"
+    assert [foreign.status_code, form.status_code, wrong.status_code] == [403, 415, 405]
 
 
 async def test_a_result_that_is_not_json_is_an_error_of_its_query(site: Any) -> None:

@@ -24,8 +24,6 @@ from actionhero_console.panels import PanelContext
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from multidict import MultiMapping
-
     from actionhero import Application, Connection
     from actionhero_console.console import Console
     from actionhero_console.operators import Operator, Role
@@ -90,7 +88,7 @@ class Dispatcher:
             "panels": panels,
         }
 
-    async def read(self, query: MultiMapping[str], context_of: ContextOf) -> bytes:
+    async def read(self, query: Mapping[str, str], context_of: ContextOf) -> bytes:
         """Return the results of queries as JSON, each of which may fail without the others.
 
         Args:

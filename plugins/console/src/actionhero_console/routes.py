@@ -28,7 +28,7 @@ from actionhero_web import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from actionhero import Application
     from actionhero_console.console import Console
@@ -169,12 +169,12 @@ class ConsoleHandler:
     ) -> web.StreamResponse:
         kind, _, rest = path.partition("/")
         if kind in ("read", "console") and not rest:
-            _check_method(request, *_READ_METHODS)
+            _check_method(request, *_READ_METHODS, *(["POST"] if kind == "read" else []))
             self._access.requests.check_read(request)
             context = self._context(request, _signed_in(operator))
             if kind == "console":
                 return _json(dumps(self._dispatcher.describe(context)))
-            return _json(await self._dispatcher.read(request.query, context))
+            return _json(await self._dispatcher.read(await self._queries(request), context))
         if kind != "change":
             raise NotFound("There is no such part of the console")
         _check_method(request, "POST")
@@ -191,15 +191,26 @@ class ConsoleHandler:
             if path == "sign-out":
                 return await self.pages.sign_out(request, operator, self._connection(request))
             context = self._context(request, _signed_in(operator))
-            self._access.requests.check_json(request)
-            body = loads(await self._body_reader.read(request, BODY_LIMIT_BYTES))
-            if not isinstance(body, dict):
-                raise MalformedRequest("the body must be a JSON object")
+            body = await self._body(request)
             result = await self._dispatcher.change(path.removeprefix("change/"), body, context)
             return _json(dumps(result))
         except TypedError as error:
             await self._dispatcher.record_refusal(error, operator, self._connection(request), path)
             raise
+
+    async def _queries(self, request: web.Request) -> Mapping[str, str]:
+        """Return the inputs of each query as JSON: in the body, as those of a log may be long."""
+        if request.method != "POST":
+            return request.query
+        body = await self._body(request)
+        return {name: dumps(inputs).decode() for name, inputs in body.items()}
+
+    async def _body(self, request: web.Request) -> dict[str, Any]:
+        self._access.requests.check_json(request)
+        body = loads(await self._body_reader.read(request, BODY_LIMIT_BYTES))
+        if not isinstance(body, dict):
+            raise MalformedRequest("the body must be a JSON object")
+        return body
 
     def _context(self, request: web.Request, operator: Operator) -> Callable[[str], Any]:
         connection = self._connection(request)

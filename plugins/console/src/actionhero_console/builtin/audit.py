@@ -20,7 +20,7 @@ class AuditInputs(Inputs):
     """The page of entries to return."""
 
     #: The `id` of an entry: only older ones.
-    before: str = Field(default="", pattern=r"^$|^[0-9]{1,20}-[0-9]{1,20}$")
+    before: str = Field(default="", pattern=r"^$|^[0-9]{1,18}-[0-9]{1,18}$")
 
 
 def audit_panel(app: Application) -> Panel:

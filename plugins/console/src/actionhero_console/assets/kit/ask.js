@@ -8,6 +8,9 @@ export class ApiError extends Error {
   }
 }
 
+/** Servers and proxies refuse longer ones. */
+const MAX_URL_LENGTH = 4000;
+
 const urlOf = (path) => new URL(`../api/${path}`, import.meta.url);
 
 /** Returns the panels of the operator. */
@@ -17,19 +20,22 @@ export const describe = (signal) => decode(fetch(urlOf("console"), { signal }));
 export async function read(queries, signal) {
   const url = urlOf("read");
   for (const [name, inputs] of Object.entries(queries)) url.searchParams.set(name, JSON.stringify(inputs));
-  return (await decode(fetch(url, { signal }))).results;
+  const isLong = url.href.length > MAX_URL_LENGTH;
+  const request = isLong ? fetch(urlOf("read"), { ...post(queries), signal }) : fetch(url, { signal });
+  return (await decode(request)).results;
 }
 
 /** Makes a change of a panel, and returns its result. */
 export async function change(panel, name, inputs) {
   const url = urlOf(`change/${encodeURIComponent(panel)}/${encodeURIComponent(name)}`);
-  const response = fetch(url, {
-    method: "POST",
-    headers: { "Content-Type": "application/json" },
-    body: JSON.stringify(inputs),
-  });
-  return (await decode(response)).value;
+  return (await decode(fetch(url, post(inputs)))).value;
 }
+
+const post = (body) => ({
+  method: "POST",
+  headers: { "Content-Type": "application/json" },
+  body: JSON.stringify(body),
+});
 
 async function decode(request) {
   const response = await request;
