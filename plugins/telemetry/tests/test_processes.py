@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
 import subprocess
@@ -14,6 +15,7 @@ from prometheus_client.multiprocess import MultiProcessCollector
 from actionhero import BootError
 from actionhero_telemetry.merging import Merger
 from actionhero_telemetry.processes import claim_slot, layout_digest, live_slots, value_files
+from actionhero_telemetry.reserved_file import NoFile
 from actionhero_telemetry.values import ValueStore
 
 if TYPE_CHECKING:
@@ -178,6 +180,42 @@ def test_a_damaged_file_is_replaced(tmp_path: Path, caplog: pytest.LogCaptureFix
 
     assert read(tmp_path) == {"c_total": 1}
     assert caplog.text.count("is damaged") == 2
+    store.close()
+    slot.release()
+
+
+def test_a_full_disk_stops_new_series_only(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Without the reservation of its space, a file in memory ends the process with SIGBUS."""
+    reserve = os.posix_fallocate
+    sizes: list[int] = []
+
+    def reserve_once(descriptor: int, offset: int, size: int) -> None:
+        sizes.append(size)
+        if len(sizes) > 1:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        reserve(descriptor, offset, size)
+
+    monkeypatch.setattr(os, "posix_fallocate", reserve_once)
+    monkeypatch.setattr(NoFile, "has_warned", False)
+    slot = claim_slot(tmp_path, "layout")
+    store = ValueStore(slot)
+    names = [f"c{number}_total" for number in range(2_000)]
+    counters = [store.value("counter", name, name, [], [], "A counter.") for name in names]
+    gauge = store.value("gauge_livesum", "g", "g", [], [], "A gauge.")
+    histogram = store.histogram("h", [], [], "A histogram.", (0.5,))
+
+    for counter in counters:
+        counter.add(1)
+    gauge.set(1)
+    histogram.record(1)
+
+    numbers = read(tmp_path)
+    assert sizes[:2] == [64 * 1024, 128 * 1024]
+    assert 100 < len(numbers) < 2_000
+    assert set(numbers.values()) == {1}
+    assert caplog.text.count("the metrics cannot be stored") == 1
     store.close()
     slot.release()
 

@@ -9,8 +9,10 @@ import weakref
 from bisect import bisect_left
 from typing import TYPE_CHECKING, Any, Final
 
-from prometheus_client.mmap_dict import MmapedDict, mmap_key
+from prometheus_client.mmap_dict import mmap_key
 from prometheus_client.utils import floatToGoString
+
+from actionhero_telemetry.reserved_file import NoFile, ReservedFile
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -33,7 +35,7 @@ class _ValueFile:
     """
 
     def __init__(self, path: Path) -> None:
-        self._dict: Any = MmapedDict(str(path))
+        self._dict: Any = ReservedFile(path)
         self._is_detached = False
         self._map: Any = None
         #: The numbers of the file; another object after each growth.
@@ -69,6 +71,15 @@ class _ValueFile:
             self._dict.close()
 
 
+def _try_open(file: _ValueFile | NoFile, keys: Sequence[str]) -> tuple[Any, list[Any]]:
+    """Return a file with places and numbers of some keys: no file if the disk is full."""
+    with _lock:
+        try:
+            return file, [file.open(key) for key in keys]
+        except OSError as error:
+            return NoFile(error), [(0, 0.0)] * len(keys)
+
+
 class Value:
     """A number.
 
@@ -79,10 +90,8 @@ class Value:
 
     __slots__ = ("_file", "_place", "_value")
 
-    def __init__(self, file: _ValueFile, key: str) -> None:
-        self._file = file
-        with _lock:
-            self._place, self._value = file.open(key)
+    def __init__(self, file: _ValueFile | NoFile, key: str) -> None:
+        self._file, [(self._place, self._value)] = _try_open(file, [key])
 
     def add(self, amount: float) -> None:
         """Add an amount."""
@@ -111,18 +120,16 @@ class HistogramValue:
 
     def __init__(
         self,
-        file: _ValueFile,
+        file: _ValueFile | NoFile,
         boundaries: Sequence[float],
         bucket_keys: Sequence[str],
         sum_key: str,
     ) -> None:
-        self._file = file
         self._boundaries = tuple(boundaries)
-        with _lock:
-            buckets = [file.open(key) for key in bucket_keys]
-            self._places = [place for place, _ in buckets]
-            self._counts = [count for _, count in buckets]
-            self._sum_place, self._sum = file.open(sum_key)
+        self._file, numbers = _try_open(file, [*bucket_keys, sum_key])
+        *buckets, (self._sum_place, self._sum) = numbers
+        self._places = [place for place, _ in buckets]
+        self._counts = [count for _, count in buckets]
 
     def record(self, value: float) -> None:
         """Count a value."""
@@ -198,10 +205,13 @@ class ValueStore:
             )
         return histogram
 
-    def _file(self, kind: str) -> _ValueFile:
+    def _file(self, kind: str) -> _ValueFile | NoFile:
         file = self._files.get(kind)
         if file is None:
-            file = self._files[kind] = _ValueFile(self._slot.file(kind))
+            try:
+                file = self._files[kind] = _ValueFile(self._slot.file(kind))
+            except OSError as error:
+                return NoFile(error)
         return file
 
     def close(self) -> None:
