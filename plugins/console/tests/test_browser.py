@@ -339,6 +339,26 @@ async def test_a_lost_connection_is_shown_and_restored(open_window: Open) -> Non
     await window.wait_until_connected()
 
 
+async def test_a_server_that_does_not_answer_is_shown(open_window: Open) -> None:
+    """A network that is lost without a word does not end a request. The clock is simulated."""
+    window = await open_window("ada")
+    page = window.page
+    await page.clock.install()
+    await window.open("overview")
+
+    async def hang(route: Route) -> None:
+        """Do not answer."""
+
+    await page.route("**/api/read*", hang)
+    async with page.expect_request("**/api/read*"):
+        await page.clock.run_for(2_000)
+    await page.clock.run_for(10_000)
+    await expect(page.get_by_text("No response, retrying")).to_be_visible()
+    await page.unroute("**/api/read*")
+    await page.clock.run_for(4_000)
+    await window.wait_until_connected()
+
+
 async def test_a_restarted_server_is_read_again(open_window: Open) -> None:
     """Its panels and its settings may have changed; what was typed remains."""
     window = await open_window("ada")

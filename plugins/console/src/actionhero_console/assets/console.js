@@ -6,6 +6,9 @@ import { create, reconcile, setText } from "./kit/elements.js";
 const REFRESH_MS = 2000;
 const MAX_DELAY_MS = 30_000;
 const NOTICE_MS = 6000;
+// Longer than any query: a lost network does not end a request.
+const TIMEOUT_MS = 10_000;
+const TIMEOUT = new Error("The server did not answer in time");
 
 const byId = (id) => document.getElementById(id);
 const [main, connection, navigation, notice, dialog] = [
@@ -153,6 +156,7 @@ function confirm(question, values, button = "Confirm") {
 async function refresh() {
   clearTimeout(refreshTimer);
   const request = new AbortController();
+  const timeout = setTimeout(() => request.abort(TIMEOUT), TIMEOUT_MS);
   currentRequest = request;
   const current = panel;
   try {
@@ -172,7 +176,8 @@ async function refresh() {
     if (names.length) {
       const prefixed = Object.fromEntries(names.map((name) => [`${current.name}.${name}`, queries[name]]));
       const results = await read(prefixed, request.signal);
-      if (request.signal.aborted || current !== panel) return;
+      request.signal.throwIfAborted();
+      if (current !== panel) return;
       draw(current, names, results);
     } else {
       // A lost connection and the end of the session are noticed, too.
@@ -181,10 +186,13 @@ async function refresh() {
     failures = 0;
     showConnection("connected", "Live");
   } catch (error) {
-    if (request.signal.aborted) return;
+    // By a newer request, or as the tab is hidden.
+    if (request.signal.aborted && error !== TIMEOUT) return;
     if (error.status === 401) return location.reload();
     failures += 1;
     showConnection("disconnected", error.status ? error.message : "No response, retrying");
+  } finally {
+    clearTimeout(timeout);
   }
   if (!document.hidden) {
     refreshTimer = setTimeout(refresh, Math.min(REFRESH_MS * 2 ** failures, MAX_DELAY_MS));
