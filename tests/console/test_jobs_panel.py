@@ -14,7 +14,7 @@ from actionhero import Action, Conflict, Secret
 from actionhero_tasks import Task, Tasks
 from actionhero_tasks import plugin as tasks_plugin
 from actionhero_tasks.job import JobState
-from actionhero_tasks.operations import search
+from actionhero_tasks.operations import functions, search
 from actionhero_tasks.testing.jobs import new_job
 
 if TYPE_CHECKING:
@@ -309,9 +309,7 @@ async def test_a_schedule_is_run_now(jobs: Jobs) -> None:
 
 async def test_a_fan_out_is_shown_page_by_page(jobs: Jobs, monkeypatch: pytest.MonkeyPatch) -> None:
     """In the order of its inputs."""
-    from actionhero_tasks import console_panel
-
-    monkeypatch.setattr(console_panel, "PAGE_SIZE", 2)
+    monkeypatch.setattr(functions, "PAGE_SIZE", 2)
     id = await jobs.tasks.fan_out(Mail, [{"to": to} for to in ("ada", "bad1", "eve")])
     await jobs.ended(*await jobs.found(id))
 
@@ -386,8 +384,8 @@ async def test_the_page_leads_to_the_panel(tmp_path: Path) -> None:
     async with console_site(tasks_plugin, Mail, environ=environ) as site:
         pages = [await site.client.get(path) for path in ("/tasks", "/tasks/")]
         old = [
-            await site.client.get("/tasks/page.js"),
-            await site.client.get("/tasks/api/overview"),
+            await site.client.get("/tasks/kit/page.js"),
+            await site.client.get("/tasks/api/console"),
         ]
         wrong = await site.sign_in("operator", "wrong")
         right = await site.sign_in("operator", PASSWORD)

@@ -171,7 +171,7 @@ async def console_site(
         app.app.pipeline.call_log = call_log
         server = next(item for item in app.app.servers if isinstance(item, WebServer))
         origin = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
-        async with httpx.AsyncClient(base_url=origin, trust_env=False) as client:
+        async with httpx.AsyncClient(base_url=origin, trust_env=False, timeout=60) as client:
             yield Site(app, stamps, origin, section.path, client)
 
 

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 PRODUCTION = {"ACTIONHERO_ENV": "production"}
 #: Paths of the console.
 PATHS = (
-    *("/console", "/console/", "/console/console.js", "/console/kit/ask.js"),
+    *("/console", "/console/", "/console/kit/page.js", "/console/kit/ask.js"),
     *("/console/panels/overview/panel.js", "/console/api/console", "/console/api/read"),
 )
 
@@ -90,7 +90,7 @@ async def test_the_page_is_protected_by_its_headers(site: Any) -> None:
         data = await running.client.get("/console/api/console")
         error = await running.client.get("/console/api/read", params={"a.b": "{}", "x": "{"})
         refused = await running.client.get("/console/api/nothing")
-        script = await running.client.get("/console/console.js")
+        script = await running.client.get("/console/kit/page.js")
 
     assert [r.status_code for r in (form, page, data, error, refused)] == [200, 200, 200, 200, 404]
     for response in (form, page, data, error, script):
@@ -308,7 +308,7 @@ async def test_scripts_of_panels_are_for_operators_with_their_role(site: Any) ->
     path = "/console/panels/audit/panel.js"
     async with site(operators=OPERATORS) as running:
         unknown = await running.client.get(path)
-        shell = await running.client.get("/console/console.js")
+        shell = await running.client.get("/console/kit/page.js")
         await running.sign_in("eve")
         viewer = await running.client.get(path)
         own = await running.client.get("/console/panels/stamps/panel.js")

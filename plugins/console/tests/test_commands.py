@@ -107,6 +107,6 @@ async def test_a_panel_of_an_installed_package_is_found(
     assert app.problems == []
     panel = app.get(Console).panels["parcels"]
     assert panel.owner == "plugin 'parcels' (parcels 1.0)"
-    assert await panel.reads["list"].verb(
-        panel.reads["list"].verb.schema.from_parsed({}), None
+    assert await panel.reads["list"].function(
+        panel.reads["list"].function.schema.from_parsed({}), None
     ) == ["parcel"]

@@ -11,8 +11,8 @@ from actionhero.settings.sources import read_sources
 from actionhero_console import Change, Panel, PanelContext, Read, Role
 from actionhero_console import plugin as console_plugin
 from actionhero_console.panel_registry import load_panels
-from actionhero_console.verbs import Verb
 from actionhero_redis import plugin as redis_plugin
+from actionhero_web import PanelFunction
 from actionhero_web import plugin as web_plugin
 
 if TYPE_CHECKING:
@@ -47,7 +47,7 @@ def load(folder: Path, *panels: Panel) -> list[str]:
 
 async def test_inputs_are_parameters_or_a_model() -> None:
     """As those of actions; `context` is not an input."""
-    one, other = Verb(list_jobs), Verb(retry)
+    one, other = PanelFunction(list_jobs), PanelFunction(retry)
 
     assert await one(one.schema.from_parsed({"queue": "mail"}), None) == ["mail", 100]
     assert await other(other.schema.from_parsed({"id": "x"}), "context") == ["x", "context"]

@@ -11,8 +11,8 @@ from redis.exceptions import ConnectionError as RedisConnectionError
 from actionhero_console import processes
 from actionhero_console.console import Console
 from actionhero_console.panels import ProcessAnswer, ProcessAnswers
-from actionhero_console.verbs import Verb
 from actionhero_redis import RedisClients
+from actionhero_web import PanelFunction
 
 if TYPE_CHECKING:
     import pytest
@@ -113,7 +113,7 @@ async def test_an_answer_that_fails_has_its_error(site: Any) -> None:
 
     async with site() as running:
         network = running.app.app.get(Console).processes
-        network._verbs = {**network._verbs, "stamps.made": Verb(fail)}
+        network._functions = {**network._functions, "stamps.made": PanelFunction(fail)}
         answers = await network.ask("stamps.made", {})
 
     assert answers.only_this_process is True

@@ -54,12 +54,12 @@ class Console:
     async def start(self, clients: RedisClients) -> None:
         """Keep log lines, and answer the questions of other processes."""
         self.trail = AuditTrail(self._app, clients)
-        verbs = {
-            f"{name}.{question}": verb
+        functions = {
+            f"{name}.{question}": function
             for name, panel in self.panels.items()
-            for question, verb in panel.answers.items()
+            for question, function in panel.answers.items()
         }
-        self.processes = ProcessNetwork(self._app, clients, verbs)
+        self.processes = ProcessNetwork(self._app, clients, functions)
         if self.settings.log_lines:
             self._remove_tap = add_tap(self.tail.add)
         await self.processes.start()

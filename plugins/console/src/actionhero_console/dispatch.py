@@ -5,20 +5,11 @@ from __future__ import annotations
 import asyncio
 import logging
 import string
-import time
 from typing import TYPE_CHECKING, Any, Final
 
-from actionhero import (
-    ErrorType,
-    Forbidden,
-    InvalidInput,
-    MalformedRequest,
-    NotFound,
-    Timeout,
-    TypedError,
-)
+from actionhero import ErrorType, Forbidden, NotFound, TypedError
 from actionhero.settings import AppSettings
-from actionhero.transport import INTERNAL_ERROR, dumps, error_document, loads, request_id
+from actionhero.transport import INTERNAL_ERROR
 from actionhero_console.panels import PanelContext
 
 if TYPE_CHECKING:
@@ -37,10 +28,6 @@ logger = logging.getLogger("actionhero.console")
 _REFUSALS: Final = frozenset(
     {ErrorType.SESSION_NOT_FOUND, ErrorType.CREDENTIALS, ErrorType.FORBIDDEN}
 )
-#: How long a query may take.
-READ_SECONDS: Final = 2.0
-#: The number of queries in one request.
-MAX_READS: Final = 20
 
 
 class Dispatcher:
@@ -68,8 +55,8 @@ class Dispatcher:
                 "title": panel.panel.title,
                 "has_script": panel.panel.assets is not None,
                 "changes": {
-                    verb: {"confirm": change.confirm}
-                    for verb, change in panel.changes.items()
+                    change_name: {"confirm": change.confirm}
+                    for change_name, change in panel.changes.items()
                     if self._may_change(operator, change)
                 },
             }
@@ -88,62 +75,31 @@ class Dispatcher:
             "panels": panels,
         }
 
-    async def read(self, query: Mapping[str, str], context_of: ContextOf) -> bytes:
-        """Return the results of queries as JSON, each of which may fail without the others.
+    async def read(self, name: str, inputs: Mapping[str, Any], context_of: ContextOf) -> Any:
+        """Return the result of a query.
 
         Args:
-            query: By `panel.read`, the inputs as JSON.
+            name: Panel and query, as in `jobs.list`.
+            inputs: The inputs.
             context_of: Returns the context of a panel.
 
         Raises:
-            InvalidInput: There are too many.
+            TypedError: It is refused, or its inputs are invalid.
         """
-        names = list(dict.fromkeys(query))
-        if len(names) > MAX_READS:
-            raise InvalidInput(f"there are more than {MAX_READS} queries")
-        results = await asyncio.gather(
-            *(self._read_one(name, query[name], context_of) for name in names)
-        )
-        members = [dumps(name) + b":" + result for name, result in zip(names, results, strict=True)]
-        return b'{"results":{' + b",".join(members) + b"}}"
-
-    async def _read_one(self, name: str, text: str, context_of: ContextOf) -> bytes:
-        failure: TypedError | None
-        try:
-            async with asyncio.timeout(READ_SECONDS):
-                # A result that is not JSON is an error of this query only.
-                return dumps({"value": await self._call_read(name, text, context_of)})
-        except TypedError as error:
-            failure = error
-        except TimeoutError:
-            failure = Timeout(f"no answer within {READ_SECONDS:g} s")
-        except Exception as error:
-            failure = self._app.pipeline.translated(error)
-            if failure is None:
-                logger.exception("the query %r of the console has failed", name)
-                failure = TypedError("The query has failed; the log has the reason")
-        if isinstance(failure, Forbidden):
-            # The page does not send queries that its operator may not make.
-            context = context_of("")
-            await self.record_refusal(failure, context.operator, context.connection, name)
-        return dumps(_document(failure))
-
-    async def _call_read(self, name: str, text: str, context_of: ContextOf) -> Any:
         panel_name, _, read_name = name.partition(".")
         context = context_of(panel_name)
-        panel = self._panel(panel_name, context.operator)
-        read = panel.reads.get(read_name)
-        if read is None:
-            raise NotFound("There is no such query")
-        _check_role(context.operator, read.role)
-        inputs = loads(text.encode()) if text else {}
-        if not isinstance(inputs, dict):
-            raise MalformedRequest("the inputs must be a JSON object")
-        return await read.verb(read.verb.schema.from_parsed(inputs), context)
+        try:
+            read = self._panel(panel_name, context.operator).reads.get(read_name)
+            if read is None:
+                raise NotFound("There is no such query")
+            _check_role(context.operator, read.role)
+            return await read.function(read.function.schema.from_parsed(inputs), context)
+        except Forbidden as error:
+            # The page does not send queries that its operator may not make.
+            await self.record_refusal(error, context.operator, context.connection, name)
+            raise
 
-    async def change(
-        self, path: str, body: Mapping[str, Any], context_of: ContextOf
-    ) -> dict[str, Any]:
+    async def change(self, path: str, body: Mapping[str, Any], context_of: ContextOf) -> Any:
         """Make a change, and return its result. It is recorded before and after.
 
         Args:
@@ -163,14 +119,14 @@ class Dispatcher:
         if self._console.settings.read_only:
             raise Forbidden("The console is read-only")
         _check_role(context.operator, change.role)
-        inputs = change.verb.schema.from_parsed(body)
+        inputs = change.function.schema.from_parsed(body)
         facts = _facts(change, inputs)
         subject = {"panel": panel_name, "change": name, **facts}
         act = await self._console.trail.begin(
             "console.change", context.operator, context.connection, subject
         )
         try:
-            result = await change.verb(inputs, context)
+            result = await change.function(inputs, context)
         except BaseException as error:
             await asyncio.shield(act.failed(error))
             if isinstance(error, TypedError) or not isinstance(error, Exception):
@@ -180,7 +136,7 @@ class Dispatcher:
             logger.exception("the change %s.%s of the console has failed", panel_name, name)
             raise TypedError(INTERNAL_ERROR) from error
         await act.finished(context.facts)
-        return {"value": result}
+        return result
 
     async def record_refusal(
         self, error: TypedError, operator: Operator | None, source: Connection, path: str
@@ -201,10 +157,6 @@ class Dispatcher:
         return not self._console.settings.read_only and operator.role.includes(change.role)
 
 
-def _document(error: TypedError) -> dict[str, Any]:
-    return error_document(error, timestamp_ms=int(time.time() * 1000), request_id=request_id.get())
-
-
 def _check_role(operator: Operator, role: Role) -> None:
     if not operator.role.includes(role):
         raise Forbidden(f"It needs the role {role}; you are {operator.role}")
@@ -212,7 +164,7 @@ def _check_role(operator: Operator, role: Role) -> None:
 
 def _facts(change: LoadedChange, inputs: Any) -> dict[str, Any]:
     """Return the facts of a change for the audit log."""
-    schema = change.verb.schema
+    schema = change.function.schema
     redacted = schema.redact(inputs)
     facts = dict(change.facts(inputs)) if change.facts is not None else {"inputs": redacted}
     target = _format(change.target, redacted)

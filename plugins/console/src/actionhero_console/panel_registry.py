@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 from actionhero_console.operators import Role
 from actionhero_console.panels import Panel, Read
 from actionhero_console.provider import PanelProvider
-from actionhero_console.verbs import InvalidVerb, Verb
+from actionhero_web import InvalidPanelFunction, PanelFunction
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -25,7 +25,7 @@ class LoadedRead:
 
     def __init__(self, read: Read) -> None:
         self.role = Role(read.role)
-        self.verb = Verb(read.run)
+        self.function = PanelFunction(read.run)
 
 
 class LoadedChange:
@@ -36,7 +36,7 @@ class LoadedChange:
         self.confirm = change.confirm
         self.target = change.target
         self.facts = change.facts
-        self.verb = Verb(change.run)
+        self.function = PanelFunction(change.run)
 
 
 class LoadedPanel:
@@ -72,15 +72,15 @@ class LoadedPanel:
             name: self._load("change", name, partial(LoadedChange, change))
             for name, change in panel.changes.items()
         }
-        self.answers: dict[str, Verb] = {
-            name: self._load("answer", name, partial(Verb, answer, has_context=False))
+        self.answers: dict[str, PanelFunction] = {
+            name: self._load("answer", name, partial(PanelFunction, answer, has_context=False))
             for name, answer in panel.answers.items()
         }
 
     def _load(self, kind: str, name: str, load: Callable[[], Any]) -> Any:
         try:
             return load()
-        except InvalidVerb as error:
+        except InvalidPanelFunction as error:
             reason = f"the function of {kind} {name!r} {error}"
         except ValueError as error:
             roles = ", ".join(Role)

@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from actionhero import Application
-    from actionhero_console.verbs import Verb
     from actionhero_redis import RedisClients
+    from actionhero_web import PanelFunction
 
 logger = logging.getLogger("actionhero.console")
 
@@ -59,12 +59,14 @@ class ProcessNetwork:
     Args:
         app: The application.
         clients: The clients of Redis.
-        verbs: The functions that answer, by question.
+        functions: The functions that answer, by question.
     """
 
-    def __init__(self, app: Application, clients: RedisClients, verbs: Mapping[str, Verb]) -> None:
+    def __init__(
+        self, app: Application, clients: RedisClients, functions: Mapping[str, PanelFunction]
+    ) -> None:
         self._clients = clients
-        self._verbs = verbs
+        self._functions = functions
         self._channel = clients.key("console", "questions")
         self._task: asyncio.Task[None] | None = None
         self._answering: set[asyncio.Task[None]] = set()
@@ -102,9 +104,9 @@ class ProcessNetwork:
             InvalidInput: The inputs are invalid.
             LookupError: There is no such question.
         """
-        if question not in self._verbs:
+        if question not in self._functions:
             raise LookupError(f"no panel answers {question!r}")
-        self._verbs[question].schema.from_parsed(inputs)
+        self._functions[question].schema.from_parsed(inputs)
         key = dumps([question, sorted(inputs.items())])
         now = time.monotonic()
         result = self._results.get(key)
@@ -166,12 +168,12 @@ class ProcessNetwork:
 
     async def _answer(self, question: str, inputs: Mapping[str, Any]) -> ProcessAnswer:
         """Return the answer of this process."""
-        verb = self._verbs.get(question)
-        if verb is None:
+        function = self._functions.get(question)
+        if function is None:
             return ProcessAnswer(self.name, None, "this process does not have the panel")
         try:
             async with asyncio.timeout(ANSWER_SECONDS):
-                value = await verb(verb.schema.from_parsed(inputs), None)
+                value = await function(function.schema.from_parsed(inputs), None)
             return ProcessAnswer(self.name, value)
         except TypedError as error:
             return ProcessAnswer(self.name, None, error.message)

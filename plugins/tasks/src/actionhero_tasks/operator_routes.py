@@ -28,10 +28,10 @@ def routes_for(app: Application) -> list[web.AbstractRouteDef]:
 def links_for(app: Application, origin: str) -> list[Link]:
     """Return the URL of the page, or of its panel in the console, if it exists."""
     from actionhero import Link
-    from actionhero_tasks.page.routes import Page
+    from actionhero_tasks.page.routes import JobPage
 
     path = app.get(TasksSettings).page
-    exists = path and (app.has(Page) or _redirects_for(app) is not None)
+    exists = path and (app.has(JobPage) or _redirects_for(app) is not None)
     return [Link("Jobs", origin + path)] if exists else []
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -82,15 +83,17 @@ class PageSite:
         """Wait for jobs to finish, and return them."""
         return [await self.tasks.wait(id) for id in ids]
 
-    async def read(self, path: str, **query: Any) -> Any:
-        """Send a read request of the page, and return the data."""
-        response = await self.client.get(f"/tasks/api/{path}", params=query)
+    async def read(self, name: str, **inputs: Any) -> Any:
+        """Send a query of the page, and return its value, or its error."""
+        query = {f"jobs.{name}": json.dumps(inputs)}
+        response = await self.client.get("/tasks/api/read", params=query)
         assert response.status_code == 200, response.text
-        return response.json()
+        result = response.json()["results"][f"jobs.{name}"]
+        return result["value"] if "value" in result else result["error"]
 
-    async def change(self, path: str, **body: Any) -> httpx.Response:
-        """Send a change request of the page."""
-        return await self.client.post(f"/tasks/api/{path}", json=body)
+    async def change(self, name: str, **inputs: Any) -> httpx.Response:
+        """Send a change of the page."""
+        return await self.client.post(f"/tasks/api/change/jobs/{name}", json=inputs)
 
     async def sign_in(self, password: str = PASSWORD, **headers: str) -> httpx.Response:
         """Submit the sign-in form."""
@@ -117,7 +120,7 @@ def serve(
             server = next(item for item in app.app.servers if isinstance(item, WebServer))
             port = server.sockets[0].getsockname()[1]
             origin = f"http://127.0.0.1:{port}"
-            async with httpx.AsyncClient(base_url=origin, trust_env=False) as client:
+            async with httpx.AsyncClient(base_url=origin, trust_env=False, timeout=60) as client:
                 yield PageSite(app, origin, client)
 
     return run

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 PASSWORD = "correct horse battery staple"
 PRODUCTION = {"ACTIONHERO_ENV": "production", "ACTIONHERO_APP__SECRET_KEY": "k" * 32}
 #: Paths of the page.
-PATHS = ("/tasks", "/tasks/", "/tasks/page.js", "/tasks/api/overview", "/tasks/api/jobs?state=dead")
+PATHS = ("/tasks", "/tasks/", "/tasks/kit/page.js", "/tasks/api/console", "/tasks/icon.svg")
 
 
 async def is_hidden(page: PageSite, **headers: str) -> bool:
@@ -37,7 +37,7 @@ async def is_hidden(page: PageSite, **headers: str) -> bool:
         *(("GET", path) for path in PATHS),
         ("POST", "/tasks"),
         ("POST", "/tasks/sign-in"),
-        ("POST", "/tasks/api/retry"),
+        ("POST", "/tasks/api/change/jobs/retry"),
     ]:
         response = await page.client.request(method, path, headers=headers)
         first, second = (
@@ -145,7 +145,7 @@ async def test_the_setting_moves_or_disables_the_page(serve: Serve) -> None:
         assert (await page.client.get("/tasks")).status_code == 404
     async with serve(page="/ops/jobs") as page:
         assert (await page.client.get("/ops/jobs")).status_code == 200
-        assert (await page.client.get("/ops/jobs/page.css")).status_code == 200
+        assert (await page.client.get("/ops/jobs/kit/page.css")).status_code == 200
         assert (await page.client.get("/tasks")).status_code == 404
 
 
@@ -159,13 +159,13 @@ async def test_with_a_password_every_client_must_sign_in(
     """Also on this machine."""
     async with serve(environ, store="embedded", operator_password=PASSWORD) as page:
         form = await page.client.get("/tasks")
-        before = await page.client.get("/tasks/api/overview")
+        before = await page.client.get("/tasks/api/console")
         change = await page.change("retry", id="x")
         sign_in = await page.sign_in()
         document = await page.client.get("/tasks")
-        overview = await page.client.get("/tasks/api/overview")
+        overview = await page.client.get("/tasks/api/console")
         sign_out = await page.client.post("/tasks/sign-out")
-        after = await page.client.get("/tasks/api/overview")
+        after = await page.client.get("/tasks/api/console")
 
     assert 'type="password"' in form.text
     assert before.status_code == 401
@@ -197,7 +197,7 @@ async def test_a_wrong_password_is_rejected_and_not_logged(
     """A password in a URL or in JSON is ignored."""
     async with serve(operator_password=PASSWORD) as page:
         wrong = await page.sign_in("sesame, open")
-        in_url = await page.client.get(f"/tasks/api/overview?password={PASSWORD}")
+        in_url = await page.client.get(f"/tasks/api/console?password={PASSWORD}")
         as_json = await page.client.post("/tasks/sign-in", json={"password": PASSWORD})
         await page.sign_in()
 
@@ -236,7 +236,7 @@ async def test_forged_and_modified_tokens_are_invalid(serve: Serve, cookie: str)
         statuses = []
         for value in (cookie, token[:-4] + "AAA=", token[: len(token) // 2], token):
             headers = {b"Cookie": f"actionhero_tasks={value}".encode()}
-            response = await page.client.get("/tasks/api/overview", headers=headers)
+            response = await page.client.get("/tasks/api/console", headers=headers)
             statuses.append(response.status_code)
 
     assert statuses == [401, 401, 401, 200]
@@ -248,10 +248,10 @@ async def test_a_changed_password_invalidates_all_tokens(serve: Serve) -> None:
     async with serve(key, operator_password="another") as page:
         await page.sign_in("another")
         token = page.client.cookies["actionhero_tasks"]
-        allowed = await page.client.get("/tasks/api/overview")
+        allowed = await page.client.get("/tasks/api/console")
     async with serve(key, operator_password=PASSWORD) as page:
         headers = {"Cookie": f"actionhero_tasks={token}"}
-        refused = await page.client.get("/tasks/api/overview", headers=headers)
+        refused = await page.client.get("/tasks/api/console", headers=headers)
 
     assert (allowed.status_code, refused.status_code) == (200, 401)
 
@@ -275,9 +275,11 @@ async def test_requests_of_other_sites_are_forbidden(serve: Serve, headers: dict
     cors = {"ACTIONHERO_WEB__ALLOWED_ORIGINS": "*"}
     async with serve(cors, operator_password=PASSWORD) as page:
         await page.sign_in()
-        read = await page.client.get("/tasks/api/overview", headers=headers)
+        read = await page.client.get("/tasks/api/console", headers=headers)
         change = await page.client.post(
-            "/tasks/api/dead/discard", json={"queue": None, "before": None}, headers=headers
+            "/tasks/api/change/jobs/discard_dead",
+            json={},
+            headers=headers,
         )
         page.client.cookies.clear()
         sign_in = await page.sign_in(**headers)
@@ -305,14 +307,12 @@ async def test_the_own_origin_is_that_of_a_trusted_proxy(serve: Serve) -> None:
 async def test_changes_require_post_and_json(serve: Serve) -> None:
     """Forms of other sites cannot send JSON."""
     async with serve() as page:
-        form = await page.client.post("/tasks/api/retry", data={"id": "x"})
-        text = await page.client.post(
-            "/tasks/api/retry", content=b'{"id":"x"}', headers={"Content-Type": "text/plain"}
-        )
-        get = await page.client.get("/tasks/api/retry?id=x")
-        json = await page.client.post(
-            "/tasks/api/retry", json={"id": "x"}, headers={"Origin": page.origin}
-        )
+        url = "/tasks/api/change/jobs/retry"
+        plain = {"Content-Type": "text/plain"}
+        form = await page.client.post(url, data={"id": "x"})
+        text = await page.client.post(url, content=b'{"id":"x"}', headers=plain)
+        get = await page.client.get(f"{url}?id=x")
+        json = await page.client.post(url, json={"id": "x"}, headers={"Origin": page.origin})
 
     assert (form.status_code, text.status_code) == (415, 415)
     assert (get.status_code, get.headers["Allow"]) == (405, "OPTIONS, POST")

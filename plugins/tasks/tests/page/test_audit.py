@@ -42,7 +42,7 @@ async def test_sign_ins_refusals_and_changes_are_recorded(
         token = (await page.sign_in()).cookies["actionhero_tasks"]
         await page.change("retry", id=dead)
         await page.wait(dead)
-        await page.change("dead/discard", queue="mail")
+        await page.change("discard_dead", queue="mail")
         await page.client.post("/tasks/sign-out")
         await page.client.post("/tasks/sign-out")
 
@@ -56,11 +56,28 @@ async def test_sign_ins_refusals_and_changes_are_recorded(
         ("sign_out", "success", "operator_password"),
     ]
     assert {item["remote"] for item in recorded} == {"127.0.0.1"}
-    assert recorded[0]["details"]["path"] == "/tasks/api/retry"
+    assert recorded[0]["details"]["path"] == "/tasks/api/change/jobs/retry"
     assert recorded[3]["details"] == {"page": "tasks", "jobs": [dead]}
     assert recorded[4]["details"] == {"page": "tasks", "jobs": "all", "queue": "mail", "count": 1}
     for secret in (PASSWORD, "sesame", token):
         assert secret not in json.dumps(recorded)
+
+
+async def test_other_changes_are_recorded(
+    serve: Serve, events: Callable[[], list[dict[str, Any]]]
+) -> None:
+    """With redacted inputs."""
+    async with serve(store="embedded") as page:
+        [dead] = [job.id for job in await page.wait(*await page.mail("ada"))]
+        inputs = json.dumps({"to": "bob", "token": page.secret})
+        await page.change("edit", id=dead, action="mail", inputs=inputs)
+        await page.change("pause", queue="mail")
+
+    edit, pause = events()
+    redacted = {"to": "bob", "token": "[redacted]"}
+    details = {"page": "tasks", "action": "mail", "inputs": redacted, "jobs": [dead]}
+    assert (edit["event"], edit["details"]) == ("tasks.edit", details)
+    assert (pause["event"], pause["details"]) == ("tasks.pause", {"page": "tasks", "queue": "mail"})
 
 
 async def test_without_a_password_the_operator_is_local(
@@ -70,7 +87,9 @@ async def test_without_a_password_the_operator_is_local(
     async with serve(store="embedded") as page:
         [dead] = [job.id for job in await page.wait(*await page.mail("ada"))]
         await page.change("discard", id=dead)
-        await page.client.post("/tasks/api/discard", headers={"Sec-Fetch-Site": "cross-site"})
+        await page.client.post(
+            "/tasks/api/change/jobs/discard", headers={"Sec-Fetch-Site": "cross-site"}
+        )
 
     changed, refused = events()
     assert (changed["event"], changed["method"]) == ("tasks.discard", "operator")

@@ -13,7 +13,7 @@ from playwright.async_api import async_playwright, expect
 
 from actionhero import Action, Call
 from actionhero_tasks.job import JobState
-from actionhero_tasks.operations import job_views
+from actionhero_tasks.operations import functions, job_views
 
 if TYPE_CHECKING:
     import contextlib
@@ -74,9 +74,14 @@ class Window:
         tiles = self.page.locator(".tile")
         return tiles.filter(has=self.page.get_by_text(name, exact=True)).locator("b")
 
+    @property
+    def jobs(self) -> Locator:
+        """The jobs of a list."""
+        return self.page.locator(".jobs tbody tr")
+
     def job(self, text: str) -> Locator:
         """Return the job of a list that contains a text."""
-        return self.page.locator(".job").filter(has_text=text)
+        return self.jobs.filter(has_text=text)
 
     def button(self, name: str) -> Locator:
         """Return the button of that name."""
@@ -120,7 +125,7 @@ async def test_an_operator_signs_in_and_retries_and_discards_dead_letters(
         tab = await window(page)
 
         await tab.page.goto(f"{page.origin}/tasks")
-        await tab.page.get_by_label("Operator password").fill(PASSWORD)
+        await tab.page.get_by_label("Password").fill(PASSWORD)
         await tab.page.keyboard.press("Enter")
         await tab.wait_until_connected()
         await expect(tab.tile("Dead")).to_have_text("2")
@@ -128,7 +133,7 @@ async def test_an_operator_signs_in_and_retries_and_discards_dead_letters(
         await expect(tab.job("no mailbox for ada")).to_be_visible()
         await tab.job("no mailbox for ada").get_by_role("button", name="Retry").click()
         await expect(tab.page.get_by_text("Retried mail.")).to_be_visible()
-        await expect(tab.page.locator(".job")).to_have_count(1)
+        await expect(tab.jobs).to_have_count(1)
 
         await tab.link("Done").click()
         await expect(tab.job('"to":"ada"')).to_be_visible()
@@ -142,7 +147,7 @@ async def test_an_operator_signs_in_and_retries_and_discards_dead_letters(
         discarded = await page.tasks.use(lambda store: store.find(bob))
         text = await tab.page.content()
         await tab.button("Sign out").click()
-        await expect(tab.page.get_by_label("Operator password")).to_be_visible()
+        await expect(tab.page.get_by_label("Password")).to_be_visible()
 
     assert discarded is None
     assert page.secret not in text
@@ -156,10 +161,10 @@ async def test_a_wrong_password_is_reported_at_the_field(serve: Serve, window: A
     async with serve(operator_password=PASSWORD) as page:
         tab = await window(page)
         await tab.page.goto(f"{page.origin}/tasks")
-        await tab.page.get_by_label("Operator password").fill("sesame")
+        await tab.page.get_by_label("Password").fill("sesame")
         await tab.page.keyboard.press("Enter")
 
-        field = tab.page.get_by_label("Operator password")
+        field = tab.page.get_by_label("Password")
         await expect(tab.page.get_by_role("alert")).to_have_text("Wrong password.")
         await expect(field).to_be_focused()
         await expect(field).to_have_accessible_description("Wrong password.")
@@ -186,11 +191,11 @@ async def test_counts_and_plots_are_updated(serve: Serve, window: Any) -> None:
         await expect(tab.tile("Dead")).to_have_text("1")
 
         row = tab.page.get_by_role("row").filter(has_text="mail")
-        await expect(row.get_by_role("link", name="1 dead")).to_be_visible()
+        await expect(row.get_by_role("link", name="1 dead in mail")).to_be_visible()
         schedules = tab.page.get_by_role("region", name="Schedules")
         await expect(schedules).to_contain_text(re.compile(r"report0 3 \* \* \* \(Europe/Berlin\)"))
         workers = tab.page.get_by_role("region", name="Workers")
-        await expect(workers).to_contain_text("0 running jobs")
+        await expect(workers.locator("tbody tr")).to_have_count(1)
 
     assert tab.console == []
 
@@ -211,7 +216,7 @@ async def test_the_progress_and_the_result_of_a_job_are_shown(serve: Serve, wind
 
     async with serve(plugins=(Long,)) as page:
         tab = await window(page)
-        await tab.open("jobs/running")
+        await tab.open("jobs?state=running")
         await expect(tab.page.get_by_text("No jobs.")).to_be_visible()
         await page.tasks.enqueue(Long)
 
@@ -220,7 +225,7 @@ async def test_the_progress_and_the_result_of_a_job_are_shown(serve: Serve, wind
         await tab.job("long").get_by_role("link").click()
         await expect(tab.page.get_by_text("30 of 120")).to_be_visible()
         release.set()
-        await expect(tab.page.locator(".chip")).to_have_text("done")
+        await expect(tab.page.locator(".card > .bar .chip")).to_have_text("done")
         await expect(tab.page.get_by_label("Result")).to_have_text('"finished"')
 
     assert tab.console == []
@@ -239,10 +244,11 @@ async def test_a_running_job_is_cancelled(serve: Serve, window: Any) -> None:
 
     async with serve(plugins=(Endless,)) as page:
         tab = await window(page)
-        await tab.open("jobs/running")
+        await tab.open("jobs?state=running")
         id = await page.tasks.enqueue(Endless)
 
         await tab.job("endless").get_by_role("button").click()
+        await expect(tab.page.get_by_role("dialog")).to_contain_text("It is interrupted.")
         await tab.page.get_by_role("dialog").get_by_role("button", name="Cancel").click()
         await expect(tab.page.get_by_text("No jobs.")).to_be_visible()
         [job] = await page.wait(id)
@@ -257,14 +263,15 @@ async def test_a_delayed_job_is_cancelled(serve: Serve, window: Any) -> None:
         [id] = await page.mail("bob", delay=LATER)
         tab = await window(page)
         await tab.open()
-        await tab.page.get_by_label("Find a job by id").fill(id)
+        await tab.page.get_by_label("Search jobs").fill(id)
         await tab.page.keyboard.press("Enter")
+        await tab.job('"to":"bob"').get_by_role("link").click()
         await expect(tab.page.get_by_role("heading", name="mail")).to_be_visible()
 
-        await tab.button("Cancel").click()
+        await tab.page.get_by_role("button", name="Cancel").click()
         await tab.page.get_by_role("dialog").get_by_role("button", name="Cancel").click()
-        await expect(tab.page.locator(".chip")).to_have_text("cancelled")
-        await expect(tab.button("Cancel")).to_have_count(0)
+        await expect(tab.page.locator(".card > .bar .chip")).to_have_text("cancelled")
+        await expect(tab.page.get_by_role("button", name="Cancel")).to_have_count(0)
         await tab.link("Cancelled").click()
         await expect(tab.job('"to":"bob"')).to_be_visible()
 
@@ -281,18 +288,18 @@ async def test_all_dead_letters_of_a_queue_are_discarded(
         other = await page.mail("eve", queue="other")
         await page.wait(*ids, *other)
         tab = await window(page)
-        await tab.open("jobs/dead")
-        await tab.page.get_by_label("Queue").select_option("mail")
-        await expect(tab.page.locator(".job")).to_have_count(5)
+        await tab.open("jobs?state=dead")
+        await tab.page.get_by_label("Queue", exact=True).select_option("mail")
+        await expect(tab.jobs).to_have_count(5)
 
         await tab.button("Discard all").click()
         dialog = tab.page.get_by_role("dialog")
-        await expect(dialog).to_contain_text("5 dead letters in queue mail will never run again.")
+        await expect(dialog).to_contain_text("Discard 5 dead letters of queue mail?")
         await dialog.get_by_role("button", name="Discard all").click()
         await expect(tab.page.get_by_text("Discarded 5 dead letters.")).to_be_visible()
         await expect(tab.page.get_by_text("No jobs.")).to_be_visible()
-        await tab.page.get_by_label("Queue").select_option("")
-        await expect(tab.page.locator(".job")).to_have_count(1)
+        await tab.page.get_by_label("Queue", exact=True).select_option("")
+        await expect(tab.jobs).to_have_count(1)
 
     assert tab.console == []
 
@@ -302,7 +309,7 @@ async def test_the_page_is_usable_by_keyboard(serve: Serve, window: Any) -> None
     async with serve() as page:
         await page.wait(*await page.mail("ada", "bob"))
         tab = await window(page)
-        await tab.open("jobs/dead")
+        await tab.open("jobs?state=dead")
         keyboard = tab.page.keyboard
         first, second = (tab.job(f"for {name}") for name in ("bob", "ada"))
         await expect(first).to_be_visible()
@@ -311,7 +318,8 @@ async def test_the_page_is_usable_by_keyboard(serve: Serve, window: Any) -> None
         await expect(tab.page.get_by_role("link", name="Skip to content")).to_be_focused()
         await keyboard.press("Enter")
         await expect(tab.page.get_by_role("main")).to_be_focused()
-        for _ in range(6):  # the queue, two buttons for all, the job, and its two buttons
+        # The states, the search, the queue, two buttons for all, the table, and the job with two.
+        for _ in range(7 + 1 + 1 + 2 + 1 + 3):
             await keyboard.press("Tab")
         await expect(first.get_by_role("button", name="Discard")).to_be_focused()
         await keyboard.press("Enter")
@@ -330,22 +338,42 @@ async def test_the_page_is_usable_by_keyboard(serve: Serve, window: Any) -> None
     assert tab.console == []
 
 
-async def test_lists_have_pages(serve: Serve, window: Any) -> None:
-    """The heading of a new page has the focus."""
-    async with serve(run_in_server=False) as page:
-        await page.mail(*(f"user{number}" for number in range(job_views.PAGE_SIZE + 5)))
+async def test_a_change_is_confirmed_after_another_was_not(serve: Serve, window: Any) -> None:
+    """Also before the browser reports that the first dialog was closed."""
+    async with serve() as page:
+        await page.wait(*await page.mail("bob"))
         tab = await window(page)
-        await tab.open("jobs/ready")
-        jobs = tab.page.locator(".job")
-        await expect(jobs).to_have_count(job_views.PAGE_SIZE)
-        await expect(tab.button("Newer")).to_be_disabled()
+        await tab.open("jobs?state=dead")
+        discard = tab.job("for bob").get_by_role("button", name="Discard")
+        await discard.click()
+        await expect(tab.button("Back")).to_be_focused()
+
+        await discard.evaluate(
+            "(button) => { document.querySelector('dialog').close(); button.click(); }"
+        )
+        await tab.page.get_by_role("dialog").get_by_role("button", name="Discard").click()
+        await expect(tab.page.get_by_text("Discarded mail.")).to_be_visible()
+        await expect(tab.page.locator("dialog")).to_have_count(0)
+
+    assert tab.console == []
+
+
+async def test_lists_have_pages(serve: Serve, window: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The heading of a new page has the focus."""
+    monkeypatch.setattr(functions, "PAGE_SIZE", 3)
+    async with serve(run_in_server=False) as page:
+        await page.mail(*"abcde")
+        tab = await window(page)
+        await tab.open("jobs?state=ready")
+        await expect(tab.jobs).to_have_count(3)
+        await expect(tab.button("Newest")).to_be_disabled()
 
         await tab.button("Older").click()
-        await expect(jobs).to_have_count(5)
+        await expect(tab.jobs).to_have_count(2)
         await expect(tab.button("Older")).to_be_disabled()
-        await expect(tab.page.get_by_role("heading", name="Ready jobs")).to_be_focused()
-        await tab.button("Newer").click()
-        await expect(jobs).to_have_count(job_views.PAGE_SIZE)
+        await expect(tab.page.get_by_role("heading", name="Jobs")).to_be_focused()
+        await tab.button("Newest").click()
+        await expect(tab.jobs).to_have_count(3)
 
     assert tab.console == []
 
@@ -358,7 +386,7 @@ async def test_a_hidden_tab_sends_no_requests(serve: Serve, window: Any) -> None
         await tab.open()
         before = len(tab.requests)
         await tab.page.clock.run_for(2_000)
-        async with tab.page.expect_response("**/api/overview*"):
+        async with tab.page.expect_response("**/api/read*"):
             await tab.page.clock.run_for(2_000)
         assert len(tab.requests) > before
 
@@ -382,9 +410,9 @@ async def test_a_lost_connection_is_shown_and_restored(serve: Serve, window: Any
     async with serve() as page:
         tab = await window(page)
         await tab.open()
-        await tab.page.route("**/api/overview*", abort)
+        await tab.page.route("**/api/read*", abort)
         await expect(tab.page.get_by_text("No response, retrying")).to_be_visible()
-        await tab.page.unroute("**/api/overview*")
+        await tab.page.unroute("**/api/read*")
         await tab.wait_until_connected()
 
 
@@ -402,12 +430,18 @@ async def test_the_page_is_accessible(
             tab = await window(page, viewport=view, color_scheme=scheme)
             await tab.page.goto(f"{page.origin}/tasks")
             await _check_accessibility(tab, width, tmp_path / f"{size}-{scheme}-sign-in.png")
-            await tab.page.get_by_label("Operator password").fill(PASSWORD)
+            await tab.page.get_by_label("Password").fill(PASSWORD)
             await tab.page.keyboard.press("Enter")
             await tab.wait_until_connected()
-            for path in ("", "jobs/dead", "jobs/delayed", f"job/{long}"):
+            views = {
+                "overview": "",
+                "dead": "jobs?state=dead",
+                "delayed": "jobs?state=delayed",
+                "job": f"jobs/job/{long}",
+            }
+            for name, path in views.items():
                 await tab.open(path)
-                name = path.partition("/")[0] + path.partition("/")[2][:7] or "overview"
+                await expect(tab.page.locator(".jobs-panel .card").first).to_be_visible()
                 await _check_accessibility(tab, width, tmp_path / f"{size}-{scheme}-{name}.png")
             assert tab.console == []
 

@@ -7,11 +7,9 @@ import json
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-import pytest
-
 from actionhero_tasks import store_client
 from actionhero_tasks.job import JobState, StoreUnavailable
-from actionhero_tasks.operations import job_views
+from actionhero_tasks.operations import functions, job_views
 from actionhero_tasks.operations.overview import Overview
 from actionhero_tasks.testing import new_job
 
@@ -19,6 +17,7 @@ if TYPE_CHECKING:
     import contextlib
     from collections.abc import Callable
 
+    import pytest
     from plugins.tasks.tests.page.conftest import PageSite
 
     from actionhero_tasks.stores.store import JobStore
@@ -88,9 +87,9 @@ async def test_secret_inputs_are_redacted(serve: Serve) -> None:
         )
         await page.tasks.use(lambda store: store.add([foreign]))
         results = [
-            await page.read("jobs", state="dead"),
+            await page.read("list", state="dead"),
             await page.read("job", id=id),
-            await page.read("jobs", state="delayed"),
+            await page.read("list", state="delayed"),
             await page.read("job", id=foreign.id),
         ]
 
@@ -112,7 +111,7 @@ async def test_undecodable_and_large_jobs_are_listed(serve: Serve) -> None:
         await page.tasks.use(lambda store: store.add([broken]))
         await page.mail("x" * 10_000, delay=LATER)
 
-        [large, small] = (await page.read("jobs", state="delayed"))["jobs"]
+        [large, small] = (await page.read("list", state="delayed"))["jobs"]
         details = await page.read("job", id=large["id"])
 
     assert small["inputs"] == "{}"
@@ -121,42 +120,40 @@ async def test_undecodable_and_large_jobs_are_listed(serve: Serve) -> None:
     assert len(json.loads(details["inputs"])["to"]) == 10_000
 
 
-async def test_lists_are_paginated(serve: Serve) -> None:
+async def test_lists_are_paginated(serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
     """The newest first, of one queue or of all queues."""
+    monkeypatch.setattr(functions, "PAGE_SIZE", 3)
     async with serve(run_in_server=False) as page:
-        ids = await page.mail(*(f"user{number}" for number in range(job_views.PAGE_SIZE + 5)))
+        ids = await page.mail(*"abcde")
         [other] = await page.mail("eve", queue="other")
 
-        first = await page.read("jobs", state="ready", queue="mail")
-        second = await page.read("jobs", state="ready", queue="mail", before=first["next"])
-        all_queues = await page.read("jobs", state="ready")
+        first = await page.read("list", state="ready", queue="mail")
+        second = await page.read("list", state="ready", queue="mail", before=first["next"])
+        all_queues = await page.read("list", state="ready")
 
     pages = [[job["id"] for job in result["jobs"]] for result in (first, second)]
-    assert pages == [ids[:4:-1], ids[4::-1]]
+    assert pages == [ids[:1:-1], ids[1::-1]]
     assert second["next"] is None
     assert all_queues["jobs"][0]["id"] == other
 
 
-@pytest.mark.parametrize(
-    ("query", "status", "key"),
-    [
-        ("jobs?state=nonesuch", 422, "state"),
-        ("jobs", 422, "state"),
-        ("jobs?state=dead&before=x", 422, None),
-        ("overview?since=1e9", 422, None),
-        ("job?id=nonesuch", 404, "id"),
-        ("nonesuch", 404, None),
-    ],
-)
-async def test_invalid_requests_are_rejected(
-    serve: Serve, query: str, status: int, key: str | None
-) -> None:
-    """With the error document of every response."""
+async def test_invalid_requests_are_rejected(serve: Serve) -> None:
+    """With the error document of every response; that of a query is beside other results."""
     async with serve() as page:
-        response = await page.client.get(f"/tasks/api/{query}")
+        errors = [
+            await page.read("list", state="nonesuch"),
+            await page.read("list", state="dead", before="x"),
+            await page.read("job", id="nonesuch"),
+            await page.read("nonesuch"),
+        ]
+        unknown = await page.client.get("/tasks/api/nonesuch")
+        change = await page.change("nonesuch")
 
-    assert response.status_code == status
-    assert response.json()["error"].get("key") == key
+    assert [error.get("key") for error in errors] == ["state", "before", "id", None]
+    assert errors[-1]["message"] == "There is no such query"
+    for response in (unknown, change):
+        assert response.status_code == 404
+        assert response.json()["error"]["message"].startswith("There is no such")
 
 
 async def test_a_dead_letter_is_retried(serve: Serve) -> None:
@@ -170,7 +167,7 @@ async def test_a_dead_letter_is_retried(serve: Serve) -> None:
         [job] = await page.wait(id)
         late = await page.change("retry", id=id)
 
-    assert (retried.status_code, retried.json()) == (200, {"id": id})
+    assert (retried.status_code, retried.json()["value"]) == (200, {"id": id})
     assert (job.state, job.result) == (JobState.DONE, {"sent": "ada"})
     assert late.status_code == 409
     assert late.json()["error"]["message"] == f"Job {id} cannot be changed: it is not a dead letter"
@@ -190,7 +187,7 @@ async def test_dead_letters_are_discarded_and_delayed_jobs_cancelled(serve: Serv
             await page.change("cancel", id=waiting),
             await page.change("discard", id=dead),
             await page.change("cancel"),
-            await page.client.post("/tasks/api/cancel", json=["x"]),
+            await page.client.post("/tasks/api/change/jobs/cancel", json=["x"]),
         ]
         cancelled = await page.tasks.job(waiting)
 
@@ -212,32 +209,33 @@ async def test_every_dead_letter_of_a_queue_is_retried_once(
         counts = []
         before = None
         while True:
-            response = await page.change("dead/retry", queue="mail", before=before)
-            counts.append(response.json()["count"])
-            before = response.json()["next"]
+            response = await page.change("retry_dead", queue="mail", before=before)
+            counts.append(response.json()["value"]["count"])
+            before = response.json()["value"]["next"]
             await page.wait(*ids)
             if before is None:
                 break
-        discard = await page.change("dead/discard", queue=None, before=None)
-        invalid_queue = await page.change("dead/discard", queue=7, before=None)
-        invalid_before = await page.change("dead/discard", queue=None, before=2**70)
+        discard = await page.change("discard_dead", queue=None, before=None)
+        invalid_queue = await page.change("discard_dead", queue=7, before=None)
+        invalid_before = await page.change("discard_dead", queue=None, before=2**70)
 
     assert counts == [2, 2, 1]
-    assert discard.json()["count"] == 2
+    assert discard.json()["value"]["count"] == 2
     assert (invalid_queue.status_code, invalid_before.status_code) == (422, 422)
 
 
 async def test_an_unavailable_store_is_reported_without_internals(
     serve: Serve, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The response has a time to retry."""
+    """The error has a time to retry."""
 
     def fail(_: object) -> JobStore:
         raise StoreUnavailable("Redis: no route to 10.0.0.7")
 
     async with serve() as page:
         monkeypatch.setattr(store_client, "open_store", fail)
-        response = await page.client.get("/tasks/api/overview")
+        error = await page.read("overview")
+        change = await page.change("pause", queue="mail")
 
-    assert (response.status_code, response.headers["Retry-After"]) == (503, "1")
-    assert response.json()["error"]["message"] == "The queue of jobs is not available"
+    assert (error["message"], error["retry_after"]) == ("The queue of jobs is not available", 1)
+    assert (change.status_code, change.headers["Retry-After"]) == (503, "1")

@@ -36,6 +36,9 @@ if TYPE_CHECKING:
     from actionhero_web.files.static import StaticFiles as StaticFiles
     from actionhero_web.observation import WebObserver as WebObserver
     from actionhero_web.operators.access import OperatorAccess as OperatorAccess
+    from actionhero_web.operators.functions import InvalidPanelFunction as InvalidPanelFunction
+    from actionhero_web.operators.functions import PanelFunction as PanelFunction
+    from actionhero_web.operators.page import OperatorPage as OperatorPage
     from actionhero_web.operators.sign_in_limiter import SignInLimiter as SignInLimiter
     from actionhero_web.operators.tokens import SignedTokens as SignedTokens
     from actionhero_web.responses.cache_headers import SIGNED_IN as SIGNED_IN
@@ -67,6 +70,8 @@ __getattr__, __dir__, __all__ = lazy_names(
         ".endpoints": ["Endpoint", "EndpointRequest"],
         ".files.static": ["StaticFiles"],
         ".operators.access": ["OperatorAccess"],
+        ".operators.functions": ["InvalidPanelFunction", "PanelFunction"],
+        ".operators.page": ["OperatorPage"],
         ".operators.sign_in_limiter": ["SignInLimiter"],
         ".operators.tokens": ["SignedTokens"],
         ".observation": ["WebObserver"],

@@ -23,8 +23,6 @@ if TYPE_CHECKING:
 
 Result = TypeVar("Result")
 
-#: The number of jobs on a page of a list.
-PAGE_SIZE: Final = 50
 #: The number of dead letters that one request changes.
 BATCH_SIZE: Final = 100
 #: The reason why an operation on a job is refused.
@@ -56,7 +54,7 @@ class JobViews:
         return await self._client.use(query)
 
     async def jobs(
-        self, state: str, queue: str | None, before: int | None, limit: int = PAGE_SIZE
+        self, state: str, queue: str | None, before: int | None, limit: int
     ) -> dict[str, Any]:
         """Return a page of the jobs with a state, the newest first.
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from actionhero import SignInRequired
 from actionhero.settings import AppSettings
 from actionhero_tasks.settings import TasksSettings
 from actionhero_web import OperatorAccess, SignedTokens
@@ -13,7 +12,6 @@ if TYPE_CHECKING:
     from aiohttp import web
 
     from actionhero import Application
-    from actionhero_web import ForwardedClient
 
 _COOKIE: Final = "actionhero_tasks"
 _PURPOSE: Final = "actionhero.tasks.operator"
@@ -31,7 +29,8 @@ class Access:
 
     def __init__(self, app: Application) -> None:
         settings = app.get(TasksSettings)
-        self._requests = OperatorAccess(app, _COOKIE)
+        #: The origin of requests, and the cookie.
+        self.requests = OperatorAccess(app, _COOKIE)
         password = settings.operator_password
         self._password = None if password is None else password.get_secret_value()
         self._tokens = SignedTokens(
@@ -45,19 +44,15 @@ class Access:
         """Whether operators sign in with a password."""
         return self._password is not None
 
-    def client(self, request: web.Request) -> ForwardedClient:
-        """Return the client of a request, behind trusted proxies."""
-        return self._requests.client(request)
-
     def is_hidden(self, request: web.Request) -> bool:
         """Whether the page does not exist for this client."""
-        return self._password is None and not self._requests.is_local(request)
+        return self._password is None and not self.requests.is_local(request)
 
     def is_signed_in(self, request: web.Request) -> bool:
         """Whether a request is from an operator, provided that the page is not hidden."""
         if self._password is None:
             return True
-        token = self._requests.token(request)
+        token = self.requests.token(request)
         # The content is bound to the password: a change of it invalidates all tokens.
         return token is not None and self._tokens.read(token) == self._content(self._password)
 
@@ -65,48 +60,14 @@ class Access:
         """Return whether a password is correct, in constant time."""
         return self._password is not None and self._tokens.is_equal(password, self._password)
 
-    def check_read(self, request: web.Request) -> None:
-        """Raise an error unless an operator may read data with this request.
-
-        Raises:
-            Forbidden: It is from another page.
-            SignInRequired: It has no valid token.
-        """
-        self._requests.check_read(request)
-        self._check_signed_in(request)
-
-    def check_change(self, request: web.Request) -> None:
-        """Raise an error unless an operator may change data with this request.
-
-        Raises:
-            Forbidden: It is from another page.
-            SignInRequired: It has no valid token.
-            UnsupportedMediaType: It is not JSON.
-        """
-        self.check_origin(request)
-        self._check_signed_in(request)
-        self._requests.check_json(request)
-
-    def check_origin(self, request: web.Request) -> None:
-        """Raise an error unless a request is from this page, or not from a browser.
-
-        Raises:
-            Forbidden: It is from another page.
-        """
-        self._requests.check_change(request)
-
     def sign_in_cookie(self, request: web.Request) -> str:
         """Return the `Set-Cookie` header with a new token."""
         token = self._tokens.issue(self._content(self._password or ""))
-        return self._requests.cookie(request, token, self._tokens.ttl_seconds)
+        return self.requests.cookie(request, token, self._tokens.ttl_seconds)
 
     def sign_out_cookie(self, request: web.Request) -> str:
         """Return the `Set-Cookie` header that deletes the token."""
-        return self._requests.cookie(request, "", 0)
-
-    def _check_signed_in(self, request: web.Request) -> None:
-        if not self.is_signed_in(request):
-            raise SignInRequired("Sign in as an operator first")
+        return self.requests.cookie(request, "", 0)
 
     def _content(self, password: str) -> str:
         return self._tokens.digest(password).hex()

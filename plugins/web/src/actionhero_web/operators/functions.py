@@ -1,4 +1,4 @@
-"""`Verb`: a function of a panel, its inputs, and how it is called."""
+"""`PanelFunction`: a function of a panel, its inputs, and how it is called."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ _CONTEXT: Final = "context"
 _INPUTS: Final = "inputs"
 
 
-class InvalidVerb(ValueError):
+class InvalidPanelFunction(ValueError):
     """A function cannot be a part of a panel; the message has the reason."""
 
 
-class Verb:
+class PanelFunction:
     """A function of a panel, with the schema of its inputs.
 
     Its parameters are inputs, like those of `Action.run`: each with an annotation, or all of them
@@ -32,7 +32,7 @@ class Verb:
         has_context: Whether it may have the parameter `context`.
 
     Raises:
-        InvalidVerb: A parameter has no annotation, or one that cannot be resolved.
+        InvalidPanelFunction: A parameter has no annotation, or one that cannot be resolved.
     """
 
     def __init__(self, function: Callable[..., Any], *, has_context: bool = True) -> None:
@@ -40,12 +40,14 @@ class Verb:
         parameters = inspect.signature(function).parameters
         self._has_context = _CONTEXT in parameters
         if self._has_context and not has_context:
-            raise InvalidVerb("has the parameter 'context', but other processes call it; remove it")
+            raise InvalidPanelFunction(
+                "has the parameter 'context', but other processes call it; remove it"
+            )
         self._has_inputs = _INPUTS in parameters
         #: The names of the parameters that are inputs.
         self._names = [name for name in parameters if name not in (_CONTEXT, _INPUTS)]
         if self._has_inputs and self._names:
-            raise InvalidVerb(f"has both 'inputs' and {self._names[0]!r}; declare either")
+            raise InvalidPanelFunction(f"has both 'inputs' and {self._names[0]!r}; declare either")
         self.schema = InputSchema(self._type(parameters))
 
     async def __call__(self, inputs: Any, context: Any) -> Any:
@@ -66,7 +68,9 @@ class Verb:
         for name in self._names:
             parameter = parameters[name]
             if parameter.kind in {parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD}:
-                raise InvalidVerb(f"has '{parameter}', which names no input; declare each input")
+                raise InvalidPanelFunction(
+                    f"has '{parameter}', which names no input; declare each input"
+                )
             annotations[name] = self._resolve(parameter)
             if parameter.default is not parameter.empty:
                 defaults[name] = parameter.default
@@ -75,7 +79,7 @@ class Verb:
     def _resolve(self, parameter: inspect.Parameter) -> Any:
         annotation = parameter.annotation
         if annotation is parameter.empty:
-            raise InvalidVerb(
+            raise InvalidPanelFunction(
                 f"has the parameter {parameter.name!r} without annotation; declare its type"
             )
         if not isinstance(annotation, str):
@@ -85,7 +89,7 @@ class Verb:
         try:
             return eval(annotation, vars(module) if module else {})  # noqa: S307 - of our own code
         except Exception as error:
-            raise InvalidVerb(
+            raise InvalidPanelFunction(
                 f"has the parameter {parameter.name!r} with the annotation {annotation!r}, which "
                 f"cannot be resolved ({error}); import its names outside of TYPE_CHECKING"
             ) from error

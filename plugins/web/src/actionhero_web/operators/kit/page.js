@@ -1,7 +1,7 @@
-// The console: shows the panel of the current address, and refreshes it while the tab is visible.
+// The page: shows the panel of the current address, and refreshes it while the tab is visible.
 
-import { change, describe, read } from "./kit/ask.js";
-import { create, reconcile, setText } from "./kit/elements.js";
+import { change, describe, read } from "./ask.js";
+import { create, reconcile, setText } from "./elements.js";
 
 const REFRESH_MS = 2000;
 const MAX_DELAY_MS = 30_000;
@@ -11,13 +11,7 @@ const TIMEOUT_MS = 10_000;
 const TIMEOUT = new Error("The server did not answer in time");
 
 const byId = (id) => document.getElementById(id);
-const [main, connection, navigation, notice, dialog] = [
-  "main",
-  "connection",
-  "navigation",
-  "notice",
-  "confirmation",
-].map(byId);
+const [main, connection, navigation, notice] = ["main", "connection", "navigation", "notice"].map(byId);
 const documentTitle = document.title;
 
 let info = null;
@@ -142,12 +136,29 @@ class Page {
 /** Asks for confirmation, and returns whether it was given. */
 function confirm(question, values, button = "Confirm") {
   const text = question.replace(/\{(\w+)\}/g, (match, name) => values[name] ?? match);
-  setText(byId("confirmation-title"), text);
-  setText(byId("confirmation-button"), button);
-  dialog.returnValue = "no";
+  // A dialog of its own: the event of one that was closed comes later, when the next may be open.
+  const dialog = create(
+    "dialog",
+    { "aria-label": text },
+    create(
+      "form",
+      { method: "dialog" },
+      create("h2", {}, text),
+      create(
+        "p",
+        { class: "buttons" },
+        create("button", { type: "submit", value: "no" }, "Back"),
+        create("button", { type: "submit", value: "yes", class: "danger" }, button),
+      ),
+    ),
+  );
+  document.body.append(dialog);
   dialog.showModal();
   return new Promise((resolve) => {
-    dialog.addEventListener("close", () => resolve(dialog.returnValue === "yes"), { once: true });
+    dialog.addEventListener("close", () => {
+      dialog.remove();
+      resolve(dialog.returnValue === "yes");
+    });
   });
 }
 
@@ -279,7 +290,7 @@ async function load(description) {
     return { element: create("p", { class: "empty" }, "This panel has no script.") };
   }
   const name = encodeURIComponent(description.name);
-  const module = await import(new URL(`panels/${name}/panel.js`, import.meta.url));
+  const module = await import(new URL(`../panels/${name}/panel.js`, import.meta.url));
   return new module.default(new Page(description));
 }
 
