@@ -300,6 +300,7 @@ class Site:
             "PATH": os.pathsep.join([str(self._python.parent), os.environ["PATH"]]),
             "HOME": str(folder),
             "ACTIONHERO_APP__SECRET_KEY": secrets.token_hex(32),
+            "ACTIONHERO_WEB__ALLOWED_HOSTS": "*",
             "ACTIONHERO_APP__DATA_DIR": str(folder / "data"),
             "DATABASE_URL": database,
             "REDIS_URL": redis,
