@@ -238,7 +238,9 @@ def test_a_binary_settings_file_is_an_error(folder: Path) -> None:
     """The encoding is not guessed."""
     (folder / "actionhero.toml").write_bytes(b"\xff\xfe\x00")
 
-    assert message() == "cannot read settings file 'actionhero.toml': it is not UTF-8 text"
+    assert message() == (
+        "cannot read settings file 'actionhero.toml': it is not UTF-8 text (at line 1)"
+    )
 
 
 def test_a_missing_settings_file_is_an_error(folder: Path) -> None:
@@ -390,7 +392,7 @@ def test_dotenv_syntax_is_supported(folder: Path) -> None:
     """Comments, quotes, `export`, references and unrelated variables."""
     (folder / ".env").write_text(
         "# mine\n\nHOST=example.org\nexport ACTIONHERO_S__A='a # b'  # comment\n"
-        'ACTIONHERO_S__B="x\\ny"\nACTIONHERO_S__C=${HOST}/${USER}/${NONE:-d}\nBARE\n'
+        'ACTIONHERO_S__B="x\\ny"\nACTIONHERO_S__C=${HOST}/${USER}/${NONE:-d}\n'
         "ACTIONHERO_S__D=\n"
     )
 
@@ -413,21 +415,41 @@ def test_dotenv_is_next_to_the_settings_file(folder: Path) -> None:
     assert last(sources, "s", "a").value == "inner"
 
 
-def test_an_invalid_line_in_dotenv_is_an_error(folder: Path) -> None:
+@pytest.mark.parametrize("newline", ["\n", "\r\n"])
+@pytest.mark.parametrize("start", ["", "\ufeff", "A=1  # twice\nA=2\n'QUOTED' = \"x\"\n# comment\n\n"])
+@pytest.mark.parametrize(
+    "line",
+    [
+        "PASSWORD='hunter2",
+        'PASSWORD="hunter2',
+        "PASSWORD='hunter2' more",
+        "PASSWORD hunter2",
+        "PASSWORD: hunter2",
+        "PASSWORD:hunter2",
+        "PASSWORD",
+        "export PASSWORD",
+        "=hunter2",
+    ],
+)
+def test_an_invalid_line_in_dotenv_is_an_error(
+    folder: Path, line: str, start: str, newline: str
+) -> None:
     """The line itself is not shown: it may contain a password."""
-    (folder / ".env").write_text("A=1\n\nPASSWORD='hunter2\n")
+    text = f"{start}\n\n{line}\nB=1\n"
+    (folder / ".env").write_bytes(text.replace("\n", newline).encode())
+    number = start.count("\n") + 3
 
     assert message() == (
-        ".env:3: invalid line; write NAME=value, "
+        f".env:{number}: invalid line; write NAME=value, "
         "with quotes around a value that contains quotes or #"
     )
 
 
 def test_a_binary_dotenv_is_an_error(folder: Path) -> None:
     """The encoding is not guessed."""
-    (folder / ".env").write_bytes(b"A=\xff")
+    (folder / ".env").write_bytes(b"A=\n\nB=\xff\n")
 
-    assert message() == "cannot read settings file '.env': it is not UTF-8 text"
+    assert message() == "cannot read settings file '.env': it is not UTF-8 text (at line 3)"
 
 
 def test_process_variables_are_not_settings(folder: Path) -> None:

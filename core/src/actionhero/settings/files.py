@@ -100,11 +100,17 @@ def read_text(path: Path) -> str:
     """
     try:
         return path.read_text(encoding="utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
+    except OSError as error:
         raise ConfigurationError(
-            f"cannot read settings file {relative_path(path)!r}: {reason}"
+            f"cannot read settings file {relative_path(path)!r}: {error.strerror}"
         ) from error
+    except UnicodeDecodeError as error:
+        line = error.object.count(b"\n", 0, error.start) + 1
+        # Without its cause, which contains the whole file, and perhaps a password.
+        raise ConfigurationError(
+            f"cannot read settings file {relative_path(path)!r}: it is not UTF-8 text (at line "
+            f"{line})"
+        ) from None
 
 
 def _read_existing(folder: Path, stem: str) -> list[SettingsFile]:

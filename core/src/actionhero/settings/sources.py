@@ -226,13 +226,14 @@ def _read_dotenv(path: Path, environ: Mapping[str, str]) -> dict[str, Variable]:
         original = binding.original.string
         empty_lines = original[: len(original) - len(original.lstrip())].count("\n")
         line = binding.original.line + empty_lines
-        if binding.error:
+        if binding.error or (binding.key is not None and binding.value is None):
             # The line itself is not shown: it may contain a password.
             raise ConfigurationError(
                 f"{relative_path(path)}:{line}: invalid line; write NAME=value, "
                 f"with quotes around a value that contains quotes or #"
             )
         if binding.key is None or binding.value is None:
+            # A comment, or empty lines.
             continue
         value = binding.value
         if "${" in value:
