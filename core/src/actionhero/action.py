@@ -162,6 +162,8 @@ class RegisteredAction:
                 f"{where} takes inputs of {self.inputs_type!r}, which cannot be validated: "
                 f"{self.signature.schema_fault(error)}"
             ) from error
+        if fault := self.inputs.default_fault():
+            raise PluginError(f"{where} has {fault}")
         self.output_type = output_type
         #: Whether it streams: `run` is a generator, or is annotated to return a `Stream`.
         self.streams = self.is_generator or Stream in (output_type, *get_args(output_type))

@@ -28,6 +28,10 @@ def list_jobs(inputs: ListInputs) -> Any:
     return [inputs.queue, inputs.limit]
 
 
+def list_pages(page: int = "first") -> Any:  # type: ignore[assignment]
+    return page
+
+
 async def retry(id: str, context: PanelContext) -> Any:
     return [id, context]
 
@@ -95,11 +99,15 @@ def test_panels_are_sorted_by_their_order(tmp_path: Path) -> None:
             "the function of change 'retry' has the parameter 'id' without annotation; declare",
         ),
         (
+            Panel("jobs", "Jobs", reads={"list": Read(list_pages)}),
+            "the function of read 'list' has the input 'page' with the default 'first', which does",
+        ),
+        (
             Panel("jobs", "Jobs", answers={"count": lambda *ids: ids}),
             "the function of answer 'count' has '*ids', which names no input",
         ),
     ],
-    ids=["name", "role", "role of read", "annotation", "variadic"],
+    ids=["name", "role", "role of read", "annotation", "default", "variadic"],
 )
 def test_invalid_panels_are_errors_at_start(tmp_path: Path, panel: Panel, message: str) -> None:
     """The message names panel, plugin and remedy."""

@@ -185,10 +185,14 @@ def fields_of(type_: Any, kinds: Mapping[str, Kind] = {}) -> Iterable[InputField
                 examples=tuple(field.examples or ()),
             )
     elif is_typeddict(type_) or dataclasses.is_dataclass(type_):
-        defaults = set()
+        defaults: dict[str, Any] = {}
         if not is_typeddict(type_):
             defaults = {
-                field.name
+                field.name: (
+                    ABSENT
+                    if field.default is dataclasses.MISSING or isinstance(field.default, FieldInfo)
+                    else field.default
+                )
                 for field in dataclasses.fields(type_)
                 if field.default is not dataclasses.MISSING
                 or field.default_factory is not dataclasses.MISSING
@@ -205,7 +209,7 @@ def fields_of(type_: Any, kinds: Mapping[str, Kind] = {}) -> Iterable[InputField
                 annotation=annotation,
                 description=info.description,
                 required=name not in defaults and not is_optional,
-                default=ABSENT,
+                default=defaults.get(name, ABSENT),
                 examples=tuple(info.examples or ()),
             )
 

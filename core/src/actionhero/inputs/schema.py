@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 from actionhero import json
 from actionhero.inputs.annotations import is_secret, with_portable_typed_dicts
+from actionhero.inputs.defaults import default_fault
 from actionhero.inputs.exact_values import with_exact_values
 from actionhero.inputs.fields import InputField, InputFields
 from actionhero.inputs.problems import (
@@ -228,6 +229,13 @@ class InputSchema(InputFields):
             # An action without inputs; this is the description of the base class.
             schema.pop("description", None)
         return schema
+
+    def default_fault(self) -> str | None:
+        """Return the fault of the first default that does not fit its annotation, if there is one.
+
+        Pydantic does not validate defaults, so a call would receive it as it is.
+        """
+        return default_fault(self.type)
 
     @cached_property
     def _text_validator(self) -> TextValidator:

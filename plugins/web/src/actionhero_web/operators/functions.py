@@ -32,7 +32,8 @@ class PanelFunction:
         has_context: Whether it may have the parameter `context`.
 
     Raises:
-        InvalidPanelFunction: A parameter has no annotation, or one that cannot be resolved.
+        InvalidPanelFunction: A parameter has no annotation, one that cannot be resolved, or a default that
+            does not fit it.
     """
 
     def __init__(self, function: Callable[..., Any], *, has_context: bool = True) -> None:
@@ -49,6 +50,8 @@ class PanelFunction:
         if self._has_inputs and self._names:
             raise InvalidPanelFunction(f"has both 'inputs' and {self._names[0]!r}; declare either")
         self.schema = InputSchema(self._type(parameters))
+        if fault := self.schema.default_fault():
+            raise InvalidPanelFunction(f"has {fault}")
 
     async def __call__(self, inputs: Any, context: Any) -> Any:
         """Call the function with validated inputs, and return its result."""
