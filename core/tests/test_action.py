@@ -254,7 +254,7 @@ async def test_run_may_omit_inputs_and_call() -> None:
     async with running_app(Neither, OnlyInputs) as app:
         assert await app.call("neither") == "alone"
         assert await app.call("inputs", name="Ada") == "Ada"
-        with pytest.raises(InvalidInput, match=r"Unknown param: color \(there are: none\)"):
+        with pytest.raises(InvalidInput, match=r"Unknown param: color \(available: none\)"):
             await app.call("neither", color="red")
 
 

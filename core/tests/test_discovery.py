@@ -165,10 +165,10 @@ def test_unknown_plugin_names_in_settings_are_an_error(install: Install, site: P
     _, problems = find_plugins(boot(site, enabled=("a", "x"), disabled=("y",)))
 
     assert problems == [
-        "plugins.disabled contains 'y', which is not installed; available: a. Install it, or fix "
-        "the setting",
-        "plugins.enabled contains 'x', which is not installed; available: a. Install it, or fix "
-        "the setting",
+        "plugins.disabled contains 'y', which is not installed; install it, or fix the "
+        "setting; available: a",
+        "plugins.enabled contains 'x', which is not installed; install it, or fix the "
+        "setting; available: a",
     ]
 
 

@@ -289,7 +289,7 @@ def test_the_error_of_an_unknown_name_lists_the_inputs() -> None:
         ValuePayload({"zzz": 1}).parse(InputSchema(Strict))
 
     problems = {problem.message for problem in raised.value.problems}
-    assert "Unknown param: zzz (there are: name, nick)" in problems
+    assert "Unknown param: zzz (available: name, nick)" in problems
 
 
 def mixed(body: bytes, path: Any = None, query: Any = None) -> Any:

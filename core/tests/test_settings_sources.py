@@ -416,7 +416,7 @@ def test_dotenv_is_next_to_the_settings_file(folder: Path) -> None:
 
 
 @pytest.mark.parametrize("newline", ["\n", "\r\n"])
-@pytest.mark.parametrize("start", ["", "\ufeff", "A=1  # twice\nA=2\n'QUOTED' = \"x\"\n# comment\n\n"])
+@pytest.mark.parametrize("start", ["", "\ufeff", "A=1  # twice\nA=2\n'B' = \"x\"\n# comment\n\n"])
 @pytest.mark.parametrize(
     "line",
     [

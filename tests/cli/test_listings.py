@@ -135,10 +135,12 @@ def test_config_can_be_limited_to_a_section(book: Place) -> None:
     """An unknown section is invalid usage."""
     assert {row["section"] for row in rows_of(book, "config", "logs")} == {"logs"}
 
-    command = book.run("config", "lgos")
+    misspelled = book.run("config", "lgos")
+    unknown = book.run("config", "xyz")
 
-    assert command.code == 2
-    assert "unknown section 'lgos'; available: app, plugins, actions, " in command.stderr
+    assert misspelled.code == unknown.code == 2
+    assert "unknown section 'lgos'; did you mean 'logs'?" in misspelled.stderr
+    assert "unknown section 'xyz'; available: app, plugins, actions, " in unknown.stderr
 
 
 def test_results_of_calls_can_be_tables(book: Place) -> None:

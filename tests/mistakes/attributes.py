@@ -222,9 +222,8 @@ ATTRIBUTES: list[Mistake] = [
         "a misspelled key of a route",
         greet("web = {'method': 'GET', 'pth': '/greet'}"),
         "action 'greet' (guestbook.py, application 'guestbook') has an invalid web:"
-        " unknown key 'pth' of a route; did you mean 'path'? (available: method, "
-        "path, status, body_limit_bytes, parsed_body_limit_bytes, cache) (reported "
-        "by plugin 'actionhero_web')",
+        " a route has the unknown key 'pth'; did you mean 'path'? (reported by plugin "
+        "'actionhero_web')",
     ),
     Mistake(
         "exchanged arguments of a route",
@@ -258,10 +257,8 @@ ATTRIBUTES: list[Mistake] = [
     Mistake(
         "a misspelled key of a task",
         greet("task = {'evry': timedelta(hours=1)}"),
-        "action 'greet' (guestbook.py) has a task with unknown arguments 'evry'; "
-        "did you mean 'every'? available: backoff, catch_up, cron, every, overlap, "
-        "priority, queue, retries, time_limit, timezone, unique_for (reported by "
-        "plugin 'actionhero_tasks')",
+        "action 'greet' (guestbook.py) has a task with the unknown key 'evry'; "
+        "did you mean 'every'? (reported by plugin 'actionhero_tasks')",
     ),
     Mistake(
         "an interval in seconds",
@@ -299,6 +296,25 @@ ATTRIBUTES: list[Mistake] = [
         "a list of them, or None (reported by plugin 'actionhero_limits')",
     ),
     Mistake(
+        "a misspelled key of a limit",
+        greet("limit = {'rate': '20/minute', 'brust': 5}"),
+        "action 'greet' (guestbook.py, application 'guestbook') has a limit with the unknown key "
+        "'brust'; did you mean 'burst'? (reported by plugin 'actionhero_limits')",
+    ),
+    Mistake(
+        "a misspelled argument of a class",
+        greet("task = Task(evry=timedelta(hours=1))"),
+        "application 'guestbook' cannot be imported: after guestbook: TypeError: Task.__init__() "
+        "got an unexpected keyword argument 'evry' (guestbook.py); did you mean 'every'?",
+    ),
+    Mistake(
+        "an unknown argument of a class",
+        greet("limit = Limit('20/minute', zzz=5)"),
+        "application 'guestbook' cannot be imported: after guestbook: TypeError: Limit.__init__() "
+        "got an unexpected keyword argument 'zzz' (guestbook.py); available: rate, by, cost, "
+        "burst, name",
+    ),
+    Mistake(
         "a limit with an unknown unit",
         greet("limit = Limit('20/minut')"),
         "action 'greet' (guestbook.py, application 'guestbook') has a limit with "
@@ -317,7 +333,14 @@ ATTRIBUTES: list[Mistake] = [
         "a misspelled key of a tool",
         greet("mcp = {'tol': {}}"),
         "action 'greet' (guestbook.py, application 'guestbook') has an invalid mcp:"
-        " unknown key 'tol'; available: tool, resource, prompt (reported by plugin "
+        " it has the unknown key 'tol'; did you mean 'tool'? (reported by plugin "
+        "'actionhero_mcp')",
+    ),
+    Mistake(
+        "a misspelled argument of a tool",
+        greet("mcp = {'tool': {'titel': 'Greet'}}"),
+        "action 'greet' (guestbook.py, application 'guestbook') has an invalid mcp:"
+        " 'tool' has the unknown key 'titel'; did you mean 'title'? (reported by plugin "
         "'actionhero_mcp')",
     ),
     Mistake(

@@ -265,8 +265,8 @@ COMPONENTS: list[Mistake] = [
             return []
         """,
         "application 'guestbook' implements 'actionhero_initializers' "
-        "(guestbook.py) with the unknown argument 'application'; available: app. "
-        "Remove it",
+        "(guestbook.py) with the unknown argument 'application'; remove it; "
+        "available: app",
     ),
     Mistake(
         "a hook that returns no list",

@@ -131,8 +131,8 @@ def test_duplicate_routes_are_an_error(
         ("guests", "the route 'guests' is not a method, a space and a path; write 'PUT /user'"),
         (
             {"path": "/guests", "color": "red"},
-            "unknown key 'color' of a route; remove it (available: method, path, status, "
-            "body_limit_bytes, parsed_body_limit_bytes, cache)",
+            "a route has the unknown key 'color'; available: method, path, status, "
+            "body_limit_bytes, parsed_body_limit_bytes, cache",
         ),
     ],
 )

@@ -6,7 +6,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Any, ClassVar, Final, NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
 
 class ErrorType(StrEnum):
@@ -299,3 +299,39 @@ class UnavailableError(BootError):
     """Raised when a service that the application needs is unavailable at start-up."""
 
     exit_code = 69
+
+
+def name_hint(name: object, known: Iterable[str]) -> str:
+    """Return the known name that was perhaps meant, or all of them, for the end of an error.
+
+    Args:
+        name: The unknown name.
+        known: The known names.
+
+    Returns:
+        `did you mean 'queue'?`, or `available: every, queue`.
+    """
+    # Imported here because most starts have no misspelled name.
+    from difflib import get_close_matches  # noqa: PLC0415
+
+    names = list(known)
+    if near := get_close_matches(str(name)[:100], names, n=1):
+        return f"did you mean {near[0]!r}?"
+    return f"available: {', '.join(names) or 'none'}"
+
+
+def unknown_key(data: Iterable[object], known: Iterable[str]) -> str | None:
+    """Return the fault of plain data with a key that its class does not have, if there is one.
+
+    Args:
+        data: The keys, as in `task = {"queue": "mail"}`.
+        known: The arguments of the class.
+
+    Returns:
+        `the unknown key 'quue'; did you mean 'queue'?`
+    """
+    names = list(known)
+    for key in data:
+        if key not in names:
+            return f"the unknown key {key!r}; {name_hint(key, names)}"
+    return None

@@ -71,7 +71,7 @@ def test_a_url_is_parsed(text: str, dialect: Dialect, credentials: dict[str, Any
         ("postgres://localhost", "it does not name a database; add the name after the host, as"),
         ("sqlite://", "it has no path of a file; use sqlite:///path/to/file.sqlite3"),
         ("sqlite://:memory:", "a database in memory is a different one for each process; use"),
-        ("postgres://h/x?pool=3", "it has the unknown option 'pool'; available: "),
+        ("postgres://h/x?pool=3", "db.pool_timeout); available: application_name, "),
         ("postgres://h/x?statement_cache_size=a", "its option 'statement_cache_size' should be a"),
     ],
 )

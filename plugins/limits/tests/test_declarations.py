@@ -60,7 +60,7 @@ async def test_forms_of_a_limit(limited_app: Any, limit: Any) -> None:
         ({"rates": "1/hour"}, r"limit = \{'rates': '1/hour'\}; write Limit\('30/minute'\)"),
         (
             {"rate": "1/hour", "per": "user"},
-            r"unknown arguments 'per'; available: rate, by, cost, burst, name",
+            r"the unknown key 'per'; available: rate, by, cost, burst, name",
         ),
         (3, r"limit = 3; write Limit"),
         ([Limit("1/hour", name="a"), Limit("2/hour", name="a")], r"two limits with name = 'a'"),

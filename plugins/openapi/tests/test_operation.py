@@ -21,8 +21,9 @@ if TYPE_CHECKING:
         ("deprecated", "it is of type 'str'; write Operation(deprecated=True), or a mapping"),
         (
             {"depricated": True},
-            "it has the unknown key 'depricated'; available: errors, statuses, examples",
+            "it has the unknown key 'depricated'; did you mean 'deprecated'?",
         ),
+        ({"x": True}, "it has the unknown key 'x'; available: errors, statuses, examples"),
         ({"errors": ["not found"]}, "errors contains 'not found', which is neither"),
         ({"errors": [ValueError]}, "errors contains <class 'ValueError'>, which is"),
         ({"statuses": [99]}, "the status 99 is not a number from 200 to 599"),

@@ -192,8 +192,8 @@ def test_a_path_is_split_into_segments() -> None:
         ),
         (
             {"method": "GET", "path": "/", "code": 201},
-            "unknown key 'code' of a route; remove it (available: method, path, status, "
-            "body_limit_bytes, parsed_body_limit_bytes, cache)",
+            "a route has the unknown key 'code'; available: method, path, status, "
+            "body_limit_bytes, parsed_body_limit_bytes, cache",
         ),
         ({"method": "GET"}, "the route {'method': 'GET'} has no 'path'; add it"),
         (

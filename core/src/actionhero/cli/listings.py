@@ -21,6 +21,7 @@ from actionhero.cli.output import (
 )
 from actionhero.cli.standard_streams import reserve_stdout
 from actionhero.cli.suggestions import settings_elsewhere
+from actionhero.errors import name_hint
 from actionhero.plugins import VERSION
 from actionhero.settings import AppSettings
 
@@ -72,9 +73,10 @@ def config(context: CommandContext, section: str | None, format_: str) -> None:
     if section is not None:
         rows = [row for row in rows if row["section"] == section]
         if not rows:
-            known = ", ".join(dict.fromkeys(row.section for row in app.settings.rows()))
+            known = dict.fromkeys(row.section for row in app.settings.rows())
             raise click.BadParameter(
-                f"unknown section {section!r}; available: {known}", param_hint="'SECTION'"
+                f"unknown section {section!r}; {name_hint(section, known)}",
+                param_hint="'SECTION'",
             )
     for row in rows:
         row["setting"] = f"{row['section']}.{row['key']}".removesuffix(".")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import sys
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +10,7 @@ import click
 from actionhero.application import RunMode
 from actionhero.cli.output import format_option, print_problems, write_rows, write_value
 from actionhero.cli.plugin_checks import check_plugin
+from actionhero.errors import name_hint
 from actionhero.health import Finding
 
 if TYPE_CHECKING:
@@ -152,8 +152,7 @@ def _find(app: App, name: str) -> Plugin:
         if name in (plugin.name, plugin.distribution):
             return plugin
     known = [plugin.name for plugin in app.plugins.plugins]
-    near = difflib.get_close_matches(name, known, n=1)
-    hint = f"did you mean {near[0]!r}?" if near else f"available: {', '.join(known)}"
+    hint = name_hint(name, known)
     context = click.get_current_context()
     if context.info_name == name:
         # The usage of `plugins`, as there is no command with this name.

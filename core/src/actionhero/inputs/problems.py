@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final, get_args
 
 from pydantic_core import core_schema
 
 from actionhero import json
-from actionhero.errors import ABSENT, ErrorType, InvalidInput, MalformedRequest, Problem
+from actionhero.errors import ABSENT, ErrorType, InvalidInput, MalformedRequest, Problem, name_hint
 from actionhero.redaction import redact
 
 if TYPE_CHECKING:
@@ -160,10 +159,7 @@ class InputErrors:
         names = self._fields.names
         for name in values:
             if name not in names:
-                near = difflib.get_close_matches(name, names, n=1)
-                known = ", ".join(sorted(names)) or "none"
-                hint = f"did you mean {near[0]!r}?" if near else f"there are: {known}"
-                message = f"Unknown param: {name} ({hint})"
+                message = f"Unknown param: {name} ({name_hint(name, sorted(names))})"
                 problems.append(Problem(pointer_to((name,)), message, "extra_forbidden"))
         return problems
 

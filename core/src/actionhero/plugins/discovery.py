@@ -15,6 +15,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from actionhero.errors import name_hint
 from actionhero.plugins import VERSION
 from actionhero.plugins.entry_points import entry_points, invalid_entry_points
 
@@ -113,11 +114,10 @@ def find_plugins(boot: BootSettings) -> tuple[list[Plugin], list[str]]:
     names = [plugin.name for plugin in plugins]
     for name in (*boot.disabled, *(boot.enabled or ())):
         if name not in names:
-            known = ", ".join(names) or "none"
             setting = "plugins.disabled" if name in boot.disabled else "plugins.enabled"
             problems.append(
-                f"{setting} contains {name!r}, which is not installed; available: {known}. "
-                "Install it, or fix the setting"
+                f"{setting} contains {name!r}, which is not installed; install it, or fix the "
+                f"setting; {name_hint(name, names)}"
             )
     return plugins, problems
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import pluggy
 
-from actionhero.errors import BootError, PluginError
+from actionhero.errors import BootError, PluginError, name_hint
 from actionhero.plugins import hookspecs, pipeline_hookspecs
 from actionhero.plugins.discovery import (
     APPLICATION,
@@ -127,8 +127,8 @@ class PluginHost:
         if unknown := sorted(set(inspect.signature(function).parameters) - supported):
             return (
                 f"implements {name!r} ({location}) with the unknown argument "
-                f"{', '.join(map(repr, unknown))}; available: "
-                f"{', '.join(sorted(supported)) or 'no arguments'}. Remove it"
+                f"{', '.join(map(repr, unknown))}; remove it; "
+                f"{name_hint(unknown[0], sorted(supported))}"
             )
         return None
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import difflib
+import inspect
 import re
 import sys
 import types
 from typing import TYPE_CHECKING, Final
 
+from actionhero.errors import name_hint
 from actionhero.inputs.undefined_names import advice, undefined_name
 
 if TYPE_CHECKING:
@@ -15,6 +17,8 @@ if TYPE_CHECKING:
 
 _MISSING: Final = re.compile(r"cannot import name '(\w+)'")
 _NO_ATTRIBUTE: Final = re.compile(r"module 'actionhero\w*' has no attribute '(\w+)'")
+
+_UNEXPECTED: Final = re.compile(r"(\w+)\.__init__\(\) got an unexpected keyword argument '(\w+)'")
 
 _ACTION: Final = "an action is a class: class Items(Action), with name, web and async def run"
 #: The remedies for names of other frameworks, which are imported from ours.
@@ -48,6 +52,8 @@ def import_advice(error: BaseException) -> str | None:
         return _hidden_module(error, frame) or _decorator_advice(error)
     if isinstance(error, TypeError) and str(error).startswith("App.__init__() missing"):
         return f"applications are not created in code; {_ACTION}"
+    if isinstance(error, TypeError) and (match := _UNEXPECTED.match(str(error))):
+        return _argument_advice(*match.groups(), frame)
     if isinstance(error, NameError) and (name := undefined_name(error)):
         remedy = advice(name, (*frame.f_locals, *frame.f_globals))
         return remedy or f"define or import {name!r} before this line"
@@ -82,6 +88,17 @@ def _import_advice(error: ImportError) -> str | None:
     module = sys.modules.get(error.name or "")
     near = match and difflib.get_close_matches(match[1], dir(module), n=1)
     return f"did you mean {near[0]!r}?" if near else None
+
+
+def _argument_advice(class_name: str, argument: str, frame: FrameType) -> str | None:
+    """Return the arguments of a class that a module creates, such as `Task(quue="mail")`."""
+    values = [*frame.f_locals.values(), *frame.f_globals.values()]
+    # Imported names before those of imported modules: `asyncio` has a `Task`, too.
+    modules = [value for value in values if isinstance(value, types.ModuleType)]
+    for value in (*values, *(getattr(module, class_name, None) for module in modules)):
+        if isinstance(value, type) and value.__name__ == class_name:
+            return name_hint(argument, inspect.signature(value).parameters)
+    return None
 
 
 def _hidden_module(error: AttributeError, frame: FrameType) -> str | None:

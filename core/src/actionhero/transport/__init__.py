@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from actionhero.connection import IDEMPOTENCY_KEY as IDEMPOTENCY_KEY
     from actionhero.connection import TRACE_FIELDS as TRACE_FIELDS
     from actionhero.errors import ABSENT as ABSENT
+    from actionhero.errors import name_hint as name_hint
+    from actionhero.errors import unknown_key as unknown_key
     from actionhero.health import Diagnosis as Diagnosis
     from actionhero.health import Finding as Finding
     from actionhero.health import Health as Health
@@ -103,7 +105,7 @@ __getattr__, __dir__, __all__ = lazy_names(
         "actionhero.pipeline.exception_reports": ["report_exception"],
         "actionhero.call": ["WithInputs", "WithoutInputs"],
         "actionhero.connection": ["IDEMPOTENCY_KEY", "TRACE_FIELDS"],
-        "actionhero.errors": ["ABSENT"],
+        "actionhero.errors": ["ABSENT", "name_hint", "unknown_key"],
         "actionhero.health": ["Diagnosis", "Finding", "Health", "check_disk_space"],
         "actionhero.identifier": ["new_identifier"],
         "actionhero.inputs.annotations": ["members", "parts", "with_portable_typed_dicts"],

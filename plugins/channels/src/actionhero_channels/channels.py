@@ -6,7 +6,7 @@ from collections import Counter
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from actionhero import ErrorType, TypedError
-from actionhero.transport import new_identifier
+from actionhero.transport import name_hint, new_identifier
 from actionhero_channels.broadcast_observer import BroadcastObserver, BroadcastObservers
 from actionhero_channels.broadcasts import Broadcasts
 from actionhero_channels.delivery import encode_body
@@ -103,8 +103,8 @@ class Channels:
         """
         match = self._registry.find(channel) if CHANNEL_NAME.fullmatch(channel) else None
         if match is None:
-            names = ", ".join(sorted(repr(each.name) for each in self._registry.channels))
-            raise ValueError(f"unknown channel {channel!r} (available: {names or 'none'})")
+            names = sorted(each.name for each in self._registry.channels)
+            raise ValueError(f"unknown channel {channel!r}; {name_hint(channel, names)}")
         body = encode_body(channel, message, sender)
         self._clients.require_shared("a broadcast")
         history = match.channel.history

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import parse_qsl, unquote, urlsplit
 
-from actionhero.transport import mask_url
+from actionhero.transport import mask_url, name_hint
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -162,8 +162,8 @@ def _options(query: str, dialect: Dialect) -> dict[str, Any]:
     for name, value in parse_qsl(query, keep_blank_values=True):
         if name not in known:
             raise ValueError(
-                f"it has the unknown option {name!r}; available: {', '.join(known)}. Timeouts and "
-                "sizes are settings: db.pool_max, db.pool_timeout"
+                f"it has the unknown option {name!r} (timeouts and sizes are settings, such as "
+                f"db.pool_max and db.pool_timeout); {name_hint(name, known)}"
             )
         key, parse = known[name]
         try:

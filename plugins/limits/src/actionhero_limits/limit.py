@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
 
-from actionhero.transport import ABSENT
+from actionhero.transport import ABSENT, unknown_key
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -77,10 +77,6 @@ def _limit(declared: Any) -> Limit:
             f"limit = {declared!r}; write Limit('30/minute'), a rate, a dictionary of the "
             "arguments of Limit, a list of them, or None"
         )
-    unknown = [name for name in declared if name not in _FIELD_NAMES]
-    if unknown:
-        raise ValueError(
-            f"a limit with unknown arguments {', '.join(map(repr, unknown))}; available: "
-            f"{', '.join(_FIELD_NAMES)}"
-        )
+    if fault := unknown_key(declared, _FIELD_NAMES):
+        raise ValueError(f"a limit with {fault}")
     return Limit(**declared)

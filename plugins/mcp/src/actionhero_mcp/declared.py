@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping
 from typing import Any, Final, NamedTuple
 
+from actionhero.transport import unknown_key
 from actionhero_mcp.prompt import Prompt
 from actionhero_mcp.resource import Resource
 from actionhero_mcp.tool import Tool
@@ -43,12 +45,16 @@ def parse(value: object) -> Declared:
         elif item is True:
             found.append(Tool())
         elif isinstance(item, Mapping):
+            if fault := unknown_key(item, _KEYS):
+                raise ValueError(f"it has {fault}")
             for key, options in item.items():
-                if key not in classes:
-                    raise ValueError(f"unknown key {key!r}; available: {', '.join(_KEYS)}")
                 if isinstance(options, str) and key == "resource":
                     options = {"uri": options}
-                found.append(classes[key](**({} if options is True else options)))
+                options = {} if options is True else options
+                known = [each.name for each in dataclasses.fields(classes[key])]
+                if fault := unknown_key(options, known):
+                    raise ValueError(f"{key!r} has {fault}")
+                found.append(classes[key](**options))
         else:
             raise ValueError(f"it is {item!r}; write {_FORMS}")
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from aiohttp import web
 
 from actionhero import PluginError
+from actionhero.transport import name_hint
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -56,8 +57,8 @@ class Pages:
         for page, text in own:
             if page not in NAMES:
                 raise PluginError(
-                    f"actionhero_oauth_pages has the unknown page {page!r}; there are: "
-                    f"{', '.join(NAMES)}"
+                    f"actionhero_oauth_pages has the unknown page {page!r}; "
+                    f"{name_hint(page, NAMES)}"
                 )
             template = Template(text)
             if not template.is_valid():

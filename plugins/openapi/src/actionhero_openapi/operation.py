@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, fields
 from typing import TYPE_CHECKING, Any, Final
 
 from actionhero import ErrorType, PluginError, TypedError
+from actionhero.transport import unknown_key
 
 if TYPE_CHECKING:
     from actionhero.transport import RegisteredAction
@@ -85,12 +86,8 @@ class Operation:
             return value
         if not isinstance(value, Mapping):
             raise ValueError(f"it is of type {type(value).__name__!r}; write {_FORMS}")
-        names = [each.name for each in fields(cls)]
-        unknown = [key for key in value if key not in names]
-        if unknown:
-            raise ValueError(
-                f"it has the unknown key {unknown[0]!r}; available: {', '.join(names)}. Remove it"
-            )
+        if fault := unknown_key(value, [each.name for each in fields(cls)]):
+            raise ValueError(f"it has {fault}")
         return cls(**value)
 
 

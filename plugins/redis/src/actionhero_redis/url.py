@@ -8,7 +8,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from urllib.parse import parse_qsl, unquote, urlsplit
 
-from actionhero.transport import mask_url
+from actionhero.transport import mask_url, name_hint
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -148,8 +148,8 @@ def _parse_options(query: str, topology: Topology) -> tuple[dict[str, Any], dict
         elif name not in OPTIONS:
             extra = sorted(_SENTINEL_OPTIONS) if topology is Topology.SENTINEL else []
             raise ValueError(
-                f"it has an unknown option {name!r}; available: {', '.join([*OPTIONS, *extra])}. "
-                "Timeouts and sizes are settings, such as redis.timeout and redis.pool_size"
+                f"it has an unknown option {name!r} (timeouts and sizes are settings, such as "
+                f"redis.timeout and redis.pool_size); {name_hint(name, [*OPTIONS, *extra])}"
             )
         else:
             try:

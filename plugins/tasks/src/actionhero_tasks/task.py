@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
-import difflib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, Literal
+
+from actionhero.transport import unknown_key
 
 if TYPE_CHECKING:
     from datetime import timedelta
@@ -54,7 +55,7 @@ class Task:
         return self.every is not None or self.cron is not None
 
 
-_FIELD_NAMES: Final = {field.name for field in dataclasses.fields(Task)}
+_FIELD_NAMES: Final = [field.name for field in dataclasses.fields(Task)]
 _DEFAULT: Final = Task()
 
 
@@ -75,12 +76,6 @@ def _from_dict(declared: Any) -> Task:
         raise ValueError(
             f"task = {declared!r}; write Task(queue=…), or a dictionary of its arguments"
         )
-    unknown = [name for name in declared if name not in _FIELD_NAMES]
-    if unknown:
-        near = difflib.get_close_matches(str(unknown[0]), _FIELD_NAMES, n=1)
-        hint = f"did you mean {near[0]!r}? " if near else ""
-        raise ValueError(
-            f"a task with unknown arguments {', '.join(map(repr, unknown))}; {hint}available: "
-            f"{', '.join(sorted(_FIELD_NAMES))}"
-        )
+    if fault := unknown_key(declared, _FIELD_NAMES):
+        raise ValueError(f"a task with {fault}")
     return Task(**declared)

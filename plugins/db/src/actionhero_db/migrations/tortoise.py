@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from actionhero import ConfigurationError
+from actionhero.transport import name_hint
 from actionhero_db.migrations.backup import back_up, may_rebuild_tables
 from actionhero_db.migrations.decisions import Decisions
 from actionhero_db.migrations.destruction import destructive_steps
@@ -165,7 +166,7 @@ class TortoiseEngine(Engine):
         labels = [models.label for models in self.database.models]
         if label not in labels:
             raise ConfigurationError(
-                f"no models have the label {label!r}; available: {', '.join(labels) or 'none'}"
+                f"no models have the label {label!r}; {name_hint(label, labels)}"
             )
 
     def _select(self, session: Session, label: str | None, name: str | None) -> list[MigrationKey]:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, TypeAlias, TypedDict
 
 from actionhero import ActionAttribute
+from actionhero.transport import unknown_key
 from actionhero_web.responses.caching import Cache
 from actionhero_web.routes.path_template import Segment, normalize_path, split_path
 
@@ -208,13 +208,8 @@ def _parse_one(value: object) -> Route:
 
 
 def _parse_mapping(value: Mapping[Any, Any]) -> Route:
-    unknown = [key for key in value if key not in _KEYS]
-    if unknown:
-        near = difflib.get_close_matches(str(unknown[0]), _KEYS, n=1)
-        hint = f"did you mean {near[0]!r}?" if near else "remove it"
-        raise ValueError(
-            f"unknown key {unknown[0]!r} of a route; {hint} (available: {', '.join(_KEYS)})"
-        )
+    if fault := unknown_key(value, _KEYS):
+        raise ValueError(f"a route has {fault}")
     missing = [key for key in ("method", "path") if key not in value]
     if missing:
         raise ValueError(f"the route {dict(value)!r} has no {missing[0]!r}; add it")
