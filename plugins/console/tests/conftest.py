@@ -71,6 +71,15 @@ class Number(Action):
         return {"name": name, "number": number}
 
 
+class Thing(Action):
+    """Return an object that is not JSON."""
+
+    name = "thing"
+
+    async def run(self) -> Any:
+        return object()
+
+
 class StampInputs(Inputs):
     id: str
     note: str = ""
@@ -95,7 +104,7 @@ class Stamps:
 
     @hookimpl
     def actionhero_actions(self) -> list[type[Action]]:
-        return [Greet, Search, Number]
+        return [Greet, Search, Number, Thing]
 
     @hookimpl(optionalhook=True)
     def actionhero_console_panels(self) -> list[Panel]:

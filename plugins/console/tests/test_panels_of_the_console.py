@@ -110,12 +110,15 @@ async def test_an_action_is_called_from_its_form(site: Any) -> None:
         refused = await run(running, "greet", name="missing")
         invalid = await run(running, "search", limit="99")
         results = await run(running, "search", topic="moon", limit="2", exact="true")
+        thing = await run(running, "thing")
 
     assert json.loads(anonymous["value"]) == {"greeting": "Hello Ada", "user": None}
     assert json.loads(user["value"])["user"] == 7
     assert refused["error"]["message"] == "there is no such person"
     assert [problem["pointer"] for problem in invalid["error"]["errors"]] == ["/topic", "/limit"]
     assert json.loads(results["value"]) == ["moon", "moon"]
+    assert thing["ok"] is False
+    assert "cannot be encoded: a value of type 'object'" in thing["error"]["message"]
 
 
 async def test_calls_are_recorded_before_and_after(site: Any) -> None:

@@ -170,6 +170,13 @@ class Redirect(Action):
         raise web.HTTPFound("/elsewhere")
 
 
+class Thing(Action):
+    name = "thing"
+
+    async def run(self):
+        return {"a": object()}
+
+
 class Numbers(Action):
     name = "numbers"
 
@@ -204,7 +211,21 @@ def test_responses_are_an_error_on_the_command_line(tmp_path: Path, name: str) -
     assert (process.returncode, process.stdout) == (1, "")
     error = json.loads(process.stderr)["error"]
     assert error["type"] == "CONNECTION_TYPE_NOT_FOUND"
-    assert error["message"] == "This response type is not supported on the command line"
+    assert error["message"].startswith("This response type is not supported on the command line: ")
+    assert error["message"].endswith(f" of action {name!r}")
+
+
+def test_a_result_that_is_not_json_is_an_error_on_the_command_line(tmp_path: Path) -> None:
+    """The message names the action and the type."""
+    process = call(tmp_path, "thing")
+
+    assert (process.returncode, process.stdout) == (1, "")
+    error = json.loads(process.stderr)["error"]
+    assert error["type"] == "CONNECTION_ACTION_RUN"
+    assert error["message"] == (
+        "The result of 'thing' cannot be encoded: a value of type 'object' cannot be written as "
+        "JSON; return plain data, a dataclass or a pydantic model"
+    )
 
 
 def test_other_results_do_not_import_aiohttp_on_the_command_line(tmp_path: Path) -> None:

@@ -22,7 +22,7 @@ from actionhero.cli.output import (
 )
 from actionhero.cli.standard_streams import reserve_stdout
 from actionhero.cli.suggestions import settings_elsewhere
-from actionhero.errors import ActionNotFound, BootError, ConnectionTypeNotFound
+from actionhero.errors import ActionNotFound, BootError, ConnectionTypeNotFound, TypedError
 from actionhero.identifier import new_identifier
 from actionhero.inputs.payloads import TextPayload
 from actionhero.logs import request_id as current_request_id
@@ -39,7 +39,6 @@ if TYPE_CHECKING:
     from actionhero.app import App
     from actionhero.call import Outcome
     from actionhero.connection import Connection
-    from actionhero.errors import TypedError
 
     Handler = Callable[[click.Context, str, Mapping[str, list[Any]]], None]
 
@@ -257,10 +256,16 @@ def _run(context: click.Context, name: str, text: Mapping[str, list[Any]]) -> No
         refuse_lone_surrogates(outcome.value)
         try:
             value = outcome_value(outcome)
-        except (ConnectionTypeNotFound, TypeError):
+        except ConnectionTypeNotFound:
             # For example a file, or a redirect of the HTTP transport.
-            unsupported = "This response type is not supported on the command line"
+            unsupported = (
+                "This response type is not supported on the command line: "
+                f"{type(outcome.value).__name__} of action {name!r}"
+            )
             write_error(ConnectionTypeNotFound(unsupported), request_id)
+        except TypeError as error:
+            message = f"The result of {name!r} cannot be encoded: {error}"
+            write_error(TypedError(message), request_id)
         write_value(value, format_)
     if stop_error is not None:
         raise stop_error

@@ -12,6 +12,7 @@ from actionhero import (
     Inputs,
     NotFound,
     Principal,
+    TypedError,
 )
 from actionhero.transport import (
     TextPayload,
@@ -123,17 +124,21 @@ async def run_action(inputs: RunInputs, context: PanelContext) -> dict[str, Any]
         connection, inputs.name, TextPayload(inputs.values), request_id=request_id.get()
     )
     milliseconds = round((time.perf_counter() - started) * 1000, 1)
-    result: dict[str, Any] = {"ok": outcome.ok, "milliseconds": milliseconds}
-    if outcome.error is not None:
-        context.facts["error"] = str(outcome.error.type)
+    error, text = outcome.error, ""
+    if error is None:
+        try:
+            text = dumps_pretty(outcome_value(outcome)).decode()
+        except ConnectionTypeNotFound:
+            text = "(a response of HTTP, such as a file, which the console does not show)"
+        except TypeError as failure:
+            error = TypedError(f"The result cannot be encoded: {failure}")
+    result: dict[str, Any] = {"ok": error is None, "milliseconds": milliseconds}
+    if error is not None:
+        context.facts["error"] = str(error.type)
         document = error_document(
-            outcome.error, timestamp_ms=int(time.time() * 1000), request_id=request_id.get()
+            error, timestamp_ms=int(time.time() * 1000), request_id=request_id.get()
         )
         return {**result, **document}
-    try:
-        text = dumps_pretty(outcome_value(outcome)).decode()
-    except (ConnectionTypeNotFound, TypeError):
-        text = "(a response of HTTP, such as a file, which the console does not show)"
     return {**result, "value": text[:_MAX_RESULT], "cut": len(text) > _MAX_RESULT}
 
 
