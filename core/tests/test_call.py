@@ -164,6 +164,24 @@ async def test_an_action_that_is_not_registered_cannot_be_called() -> None:
     assert "call.run(Greet): Action not found: Greet" in str(raised.value.__cause__)
 
 
+async def test_inputs_are_no_options_of_run() -> None:
+    """As they are of calls in tests: the message says how to pass them."""
+
+    class Outer(Action):
+        name = "outer"
+
+        async def run(self, call: Call) -> None:
+            await call.run(Greet, name="Ada")  # type: ignore[call-overload]
+
+    async with running_app(Outer, Greet) as app:
+        with pytest.raises(TypedError, match=r"^Internal error$") as raised:
+            await app.call("outer")
+
+    assert str(raised.value.__cause__) == (
+        "call.run has no option 'name'; inputs are one argument, as in call.run(Greet, {'name': …})"
+    )
+
+
 async def test_nested_calls_can_run_concurrently() -> None:
     """Two nested calls do not wait for each other."""
     both = asyncio.Barrier(2)

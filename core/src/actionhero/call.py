@@ -231,7 +231,7 @@ class Call:
     async def run(self, action: WithoutInputs[AsyncIterable[Result]]) -> list[Result]: ...
     @overload
     async def run(self, action: type, inputs: Mapping[str, Any]) -> Any: ...
-    async def run(self, action: type, inputs: Any = None) -> Any:
+    async def run(self, action: type, inputs: Any = None, **others: Any) -> Any:
         """Run another action with the same connection and session, and return its result.
 
         The call goes through the pipeline, with the middleware and the time limit of the other
@@ -241,6 +241,11 @@ class Call:
         Raises:
             TypedError: The other action failed.
         """
+        for name in others:
+            raise TypeError(
+                f"call.run has no option {name!r}; inputs are one argument, as in "
+                f"call.run({action.__name__}, {{{name!r}: …}})"
+            )
         outcome = await self._runner.nested(self, action, inputs)
         return outcome.unwrap()
 

@@ -113,6 +113,28 @@ async def test_a_job_can_be_delayed(tasks_app: Callable[..., Any]) -> None:
 
 
 @pytest.mark.parametrize(
+    ("method", "action", "example"),
+    [
+        ("enqueue", Sum, "enqueue(Sum, {'a': …})"),
+        ("enqueue", "sum", "enqueue('sum', {'a': …})"),
+        ("enqueue_many", Sum, "enqueue_many(Sum, [{'a': …}, …])"),
+        ("fan_out", Sum, "fan_out(Sum, [{'a': …}, …])"),
+    ],
+)
+async def test_inputs_are_no_options(
+    tasks_app: Callable[..., Any], method: str, action: Any, example: str
+) -> None:
+    """The message says how to pass them."""
+    inputs: Any = [] if method != "enqueue" else None
+    async with tasks_app(Sum) as app:
+        with pytest.raises(TypeError) as raised:
+            await getattr(app.get(Tasks), method)(action, inputs, a=1)
+
+    assert str(raised.value).startswith(f"{method}() has no option 'a' (available: ")
+    assert str(raised.value).endswith(f"; inputs are one argument, as in {example}")
+
+
+@pytest.mark.parametrize(
     ("options", "message"),
     [
         ({"delay": timedelta.max}, "the delay is longer than 36500 days"),

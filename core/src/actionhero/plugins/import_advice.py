@@ -53,7 +53,7 @@ def import_advice(error: BaseException) -> str | None:
     if isinstance(error, TypeError) and str(error).startswith("App.__init__() missing"):
         return f"applications are not created in code; {_ACTION}"
     if isinstance(error, TypeError) and (match := _UNEXPECTED.match(str(error))):
-        return _argument_advice(*match.groups(), frame)
+        return _argument_advice(match[1], match[2], frame)
     if isinstance(error, NameError) and (name := undefined_name(error)):
         remedy = advice(name, (*frame.f_locals, *frame.f_globals))
         return remedy or f"define or import {name!r} before this line"

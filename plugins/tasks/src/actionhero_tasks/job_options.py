@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import inspect
 from datetime import UTC, datetime, timedelta
-from typing import Final
+from typing import TYPE_CHECKING, Any, Final
 
 from actionhero import InvalidInput
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from actionhero import Action
 
 #: The longest delay of a job, after which it still has a date.
 MAX_DELAY: Final = timedelta(days=36_500)
@@ -31,6 +37,25 @@ def delay_ms(delay: timedelta | None, at: datetime | None) -> int:
     if delay > MAX_DELAY:
         raise InvalidInput(f"the delay is longer than {MAX_DELAY.days} days")
     return max(milliseconds(delay), 0)
+
+
+def refuse_options(
+    method: Callable[..., Any], action: type[Action] | str, names: Iterable[str]
+) -> None:
+    """Refuse options that a method of `Tasks` does not have, such as inputs that are passed so.
+
+    Raises:
+        TypeError: There is one; the message says how inputs are passed.
+    """
+    for name in names:
+        parameters = inspect.signature(method).parameters.values()
+        options = [each.name for each in parameters if each.kind is each.KEYWORD_ONLY]
+        action_name = repr(action) if isinstance(action, str) else action.__name__
+        inputs = f"{{{name!r}: …}}" if method.__name__ == "enqueue" else f"[{{{name!r}: …}}, …]"
+        raise TypeError(
+            f"{method.__name__}() has no option {name!r} (available: {', '.join(options)}); inputs "
+            f"are one argument, as in {method.__name__}({action_name}, {inputs})"
+        )
 
 
 def milliseconds(time: timedelta) -> int:

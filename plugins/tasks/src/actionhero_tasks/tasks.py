@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import dataclasses
 from operator import methodcaller
-from typing import TYPE_CHECKING, Any, Final, TypeVar
+from typing import TYPE_CHECKING, Any, Final, Never, TypeVar
 
 from actionhero import NotFound, ServiceUnavailable
 from actionhero.settings import AppSettings
@@ -18,6 +18,7 @@ from actionhero_tasks.enqueuing import Enqueuing
 from actionhero_tasks.envelope import Envelope, UndecodableJob
 from actionhero_tasks.job import JobState
 from actionhero_tasks.job_factory import JobFactory
+from actionhero_tasks.job_options import refuse_options
 from actionhero_tasks.reports import FanOut, Job, JobId, job_of
 from actionhero_tasks.store_client import StoreClient
 
@@ -83,6 +84,7 @@ class Tasks:
         queue: str | None = None,
         priority: int | None = None,
         key: str | None = None,
+        **others: Never,
     ) -> JobId:
         """Enqueue an action as a job, and return the id of the job.
 
@@ -100,6 +102,7 @@ class Tasks:
             key: A deduplication key. If a job with the same key was enqueued within
                 `tasks.deduplication_window`, no job is enqueued, and its id is returned, whose
                 `is_new` is false.
+            others: There are no other options; inputs are not options.
 
         Raises:
             ActionNotFound: The action does not exist.
@@ -109,6 +112,7 @@ class Tasks:
             TypeError: One of these errors occurs in a call. It is not that of the client.
             ServiceUnavailable: The store cannot be reached.
         """
+        refuse_options(self.enqueue, action, others)
 
         def create() -> list[NewJob]:
             return [self._jobs.create(action, inputs, delay, at, queue, priority, key)]
@@ -123,8 +127,10 @@ class Tasks:
         delay: timedelta | None = None,
         queue: str | None = None,
         priority: int | None = None,
+        **others: Never,
     ) -> list[JobId]:
         """Enqueue an action once for each item of `inputs`, atomically, and return the ids."""
+        refuse_options(self.enqueue_many, action, others)
 
         def create() -> list[NewJob]:
             return self._jobs.create_many(action, inputs, delay, queue, priority)
@@ -139,6 +145,7 @@ class Tasks:
         queue: str | None = None,
         batch: int = 100,
         then: type[Action] | str | None = None,
+        **others: Never,
     ) -> str:
         """Enqueue an action once for each item of `inputs`, as a fan-out, and return its id.
 
@@ -153,6 +160,7 @@ class Tasks:
             batch: How many jobs are enqueued in one step.
             then: An action that is enqueued once all jobs have ended, successfully or not. It is
                 passed the input `fan_out_id`.
+            others: There are no other options.
 
         Raises:
             ActionNotFound: The action does not exist.
@@ -160,6 +168,7 @@ class Tasks:
                 run.
             ServiceUnavailable: The store cannot be reached.
         """
+        refuse_options(self.fan_out, action, others)
         id = new_identifier()
         next_job = None
         if then is not None:
