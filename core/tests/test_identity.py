@@ -390,8 +390,12 @@ async def test_transports_read_the_credentials_of_headers() -> None:
         assert read({"Authorization": "Bearer"}) == Credentials("bearer", "")
         assert read({"X-Key": "abc"}) == Credentials("key", "abc")
         # Malformed, and so refused, instead of an anonymous call.
-        assert read({"Authorization": "Bearer\tabc"}) == Credentials("bearer", "abc")
-        assert read({"Authorization": "Bearer,abc"}) == Credentials("bearer", ",abc")
+        for malformed in ("Bearer\tabc", "Bearer,abc", "Bearerabc", "bearer=abc", "BearerA.b-c="):
+            assert read({"Authorization": malformed}) == Credentials("bearer", malformed)
+        # Of another scheme.
+        assert read({"Authorization": "Bearerish abc"}) is None
+        assert read({"Authorization": "Bear"}) is None
+        assert read({"Authorization": ""}) is None
 
 
 class RepeatedHeaders(dict[str, str]):

@@ -261,6 +261,32 @@ async def test_status_and_challenge_name_the_missing_part(site: Site) -> None:
     assert (status, document["error"]["type"]) == (400, "CONNECTION_REQUEST_MALFORMED")
 
 
+@pytest.mark.parametrize(
+    ("value", "status"),
+    [
+        (f"bearer {WRITE}", 200),
+        (f"Bearer  {WRITE} ", 200),
+        (f"Bearer{WRITE}", 401),
+        (f"Bearer,{WRITE}", 401),
+        (f"Bearer\t{WRITE}", 401),
+        (f"Bearer {WRITE} {WRITE}", 401),
+        ("Bearer", 401),
+    ],
+)
+async def test_malformed_credentials_are_not_those_of_an_anonymous_caller(
+    site: Site, value: str, status: int
+) -> None:
+    """An action that is open to anonymous callers refuses them, too."""
+    headers = {"Authorization": value}
+
+    code, document, challenge = await site.request("GET", "/who", headers)
+
+    assert code == status
+    if code == 401:
+        assert document["error"]["type"] == "CONNECTION_SESSION_NOT_FOUND"
+        assert 'error="invalid_token"' in challenge
+
+
 async def test_credentials_take_precedence_over_a_cookie(site: Site) -> None:
     """The session of the cookie is not opened, and its user is not the caller."""
     async with site.client.put(f"{site.url}/api/session") as response:

@@ -166,10 +166,15 @@ class Authentication:
         lower = scheme.lower()
         if lower in self._by_scheme:
             return Credentials(lower, rest.strip())
-        # Perhaps without a space.
+        # A scheme that is not followed by a space, as in `Bearer<key>`. No authenticator knows the
+        # whole as a token, so the call is refused, and not taken for one of an anonymous caller.
         match = _SCHEME.match(authorization)
-        scheme = "" if match is None else match[0]
-        return Credentials(scheme.lower(), authorization[len(scheme) :].strip())
+        if match is not None and match[0].lower() in self._by_scheme:
+            return Credentials(match[0].lower(), authorization)
+        for known in self._by_scheme:
+            if not rest and lower.startswith(known):
+                return Credentials(known, authorization)
+        return Credentials(lower, rest)
 
     def recall(self, credentials: Credentials) -> Principal | None:
         """Return the principal of credentials that an authenticator has in its cache."""
