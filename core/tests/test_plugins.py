@@ -155,6 +155,31 @@ def test_duplicate_hook_specifications_are_an_error() -> None:
     assert host.plugins[0].state is PluginState.FAILED
 
 
+@pytest.mark.parametrize("fault", ["raises", "duplicate", "not specifications", "import"])
+def test_failing_hookspecs_are_one_error(fault: str) -> None:
+    """The plugins that implement its hooks are not at fault, and not reported."""
+
+    @hookspec
+    def actionhero_actions() -> None: ...
+
+    @hookimpl
+    def actionhero_hookspecs() -> list[Any]:
+        if fault == "raises":
+            raise RuntimeError("no weather")
+        return [object() if fault == "not specifications" else duplicate]
+
+    duplicate = types.SimpleNamespace(actionhero_actions=actionhero_actions)
+    weather = plugin("weather", actionhero_hookspecs)
+    problems = [weather.fail("cannot be imported")] if fault == "import" else []
+    others = [plugin(name, returning("actionhero_weather_rain", [])) for name in ("a", "b")]
+
+    host = host_of(others[0], weather, others[1])
+
+    assert len([*problems, *host.problems]) == 1
+    assert [each.state for each in others] == [PluginState.ACTIVE, PluginState.ACTIVE]
+    assert "plugin 'weather'" in [*problems, *host.problems][0]
+
+
 def test_asynchronous_hookspecs_are_one_error() -> None:
     """The function is not called."""
 

@@ -40,6 +40,35 @@ def test_a_plugin_that_cannot_be_imported_is_an_error(
     )
 
 
+@pytest.mark.parametrize(
+    "fault",
+    [
+        "raise RuntimeError('rain')\n",
+        "from actionhero import hookimpl\n"
+        "@hookimpl\ndef actionhero_hookspecs():\n    raise RuntimeError('rain')\n",
+    ],
+    ids=["import", "hookspecs"],
+)
+def test_a_failed_plugin_is_the_only_error(place: Place, fault: str) -> None:
+    """Without those of plugins that need its hooks, its settings or its initializer."""
+    place.install("guest-one", fault, plugin="weather")
+    place.install(
+        "guest-two",
+        "from actionhero import Initializer, hookimpl\n"
+        "class Rain(Initializer):\n    name = 'rain'\n    requires = ('weather',)\n"
+        "@hookimpl\ndef actionhero_initializers():\n    return [Rain()]\n"
+        "@hookimpl\ndef actionhero_weather():\n    return []\n",
+        plugin="rain",
+    )
+
+    command = place.run("start", ACTIONHERO_WEATHER__CITY="Lisbon")
+
+    assert command.code == 78
+    assert "plugin 'weather' (guest-one 1.0) " in command.stderr
+    assert "plugin 'rain'" not in command.stderr
+    assert "WEATHER" not in command.stderr
+
+
 def test_a_distribution_with_invalid_entry_points_is_an_error(
     place: Place, check_commands: CheckCommands
 ) -> None:

@@ -250,7 +250,12 @@ class App:
             owners[name] = owner
             classes.append(section)
         try:
-            return load_settings(classes, self.sources, instances=instances)
+            return load_settings(
+                classes,
+                self.sources,
+                instances=instances,
+                are_all=not self.plugins.has_failures,
+            )
         except ConfigurationError as error:
             self.problems.append(str(error))
             self.has_invalid_settings = True
@@ -322,7 +327,9 @@ class App:
         initializers = [item for _, item in collected] + self._instantiate(Initializer)
         try:
             # All of them, so that their order is the same in every mode.
-            ordered = sort_initializers(initializers, self.plugins.describe)
+            ordered = sort_initializers(
+                initializers, self.plugins.describe, are_all=not self.plugins.has_failures
+            )
         except BootError as error:
             self.problems.append(str(error))
             return []
@@ -349,6 +356,8 @@ class App:
 
     def _check_requirements(self) -> None:
         """Record a problem for each requirement of an action that nothing enforces."""
+        if self.plugins.has_failures:
+            return
         types = [t for _, t in self.plugins.collect("actionhero_requirement_types", type, app=self)]
         for action in self.actions:
             for item in action.requires:

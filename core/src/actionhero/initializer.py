@@ -69,7 +69,10 @@ def _class_name(initializer: Initializer) -> str:
 
 
 def sort_initializers(
-    initializers: Iterable[Initializer], describe: Callable[[Initializer], str] = _class_name
+    initializers: Iterable[Initializer],
+    describe: Callable[[Initializer], str] = _class_name,
+    *,
+    are_all: bool = True,
 ) -> list[Initializer]:
     """Return `initializers` in an order in which each follows its dependencies.
 
@@ -79,6 +82,7 @@ def sort_initializers(
     Args:
         initializers: All initializers of the application.
         describe: Returns the name of an initializer in messages.
+        are_all: Whether a required one that is missing is an error: not if a plugin has failed.
 
     Raises:
         BootError: Two have the same name, a required one does not exist, or they form a cycle.
@@ -107,7 +111,7 @@ def sort_initializers(
     sorter: TopologicalSorter[str] = TopologicalSorter()
     for initializer in initializers:
         for required in initializer.requires:
-            if required not in by_name:
+            if required not in by_name and are_all:
                 remedy = (
                     f"available: {', '.join(sorted(by_name)) or 'none'}. Install the plugin that "
                     "provides it, or remove it from requires"

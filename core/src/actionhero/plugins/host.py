@@ -49,6 +49,8 @@ class PluginHost:
         self._manager.add_hookspecs(hookspecs)
         self._manager.add_hookspecs(pipeline_hookspecs)
         self._trace = bool(os.environ.get(TRACE_VARIABLE))
+        # Whether a plugin failed before its hooks were known.
+        self._lacks_specifications = False
 
     def register(self, plugins: Iterable[Plugin]) -> None:
         """Register `plugins`, in this order. Invalid ones are marked as failed."""
@@ -60,6 +62,7 @@ class PluginHost:
             specify = getattr(plugin.implementation, "actionhero_hookspecs", None)
             if specify is not None and not self._hook_error("actionhero_hookspecs", specify):
                 self._add_specifications(plugin, specify)
+        self._lacks_specifications = self.has_failures
         for plugin in active:
             if plugin.state is PluginState.ACTIVE:
                 self._register(plugin)
@@ -100,7 +103,7 @@ class PluginHost:
         name = options["specname"] or name
         caller = getattr(self._manager.hook, name, None)
         if caller is None or not caller.has_spec():
-            if options["optionalhook"]:
+            if options["optionalhook"] or self._lacks_specifications:
                 return None
             near = difflib.get_close_matches(name, sorted(self.hooks), n=1)
             known = (
@@ -131,6 +134,14 @@ class PluginHost:
                 f"{name_hint(unknown[0], sorted(supported))}"
             )
         return None
+
+    @property
+    def has_failures(self) -> bool:
+        """Whether a plugin has failed, which is one error.
+
+        Others that miss its hooks, settings or initializers are not at fault, and not reported.
+        """
+        return any(plugin.state is PluginState.FAILED for plugin in self.plugins)
 
     @property
     def hooks(self) -> dict[str, Any]:

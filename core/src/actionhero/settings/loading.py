@@ -31,6 +31,7 @@ def load_settings(
     *,
     instances: Iterable[Settings] = (),
     tolerates_errors: bool = False,
+    are_all: bool = True,
 ) -> LoadedSettings:
     """Load one instance of each settings class.
 
@@ -41,6 +42,7 @@ def load_settings(
             every source.
         tolerates_errors: Whether invalid values are left out and recorded in `errors` of the
             result. A section that is invalid without them has its defaults, or is left out.
+        are_all: Whether other sections are an error: not if a plugin has failed.
 
     Raises:
         ConfigurationError: Two classes have the same section or variable, or values are invalid.
@@ -53,6 +55,8 @@ def load_settings(
     problems: list[SettingError] = []
     for setting in values:
         path = setting.path[:2]
+        if not are_all and path[0] not in sections:
+            continue
         problems += [error._replace(path=path) for error in _add(setting, sections, drafts)]
     context = {"root": sources.root, "environment": sources.environment}
     loaded: dict[type[Settings], Settings] = {}
