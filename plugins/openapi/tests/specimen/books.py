@@ -133,7 +133,7 @@ class SearchInputs(Inputs):
 
 
 class BookSearch(Action):
-    """Search books."""
+    """Search books by `text`."""
 
     name = "book:search"
     web = "GET /books"

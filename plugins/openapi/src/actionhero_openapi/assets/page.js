@@ -18,7 +18,8 @@ async function fetchDocument(url) {
   for (const operation of Object.values(api.paths).flatMap((item) => Object.values(item))) {
     const line = operation.description?.split("\n", 1)[0];
     if (line && operation.summary) {
-      operation.summary += ` · ${line}`;
+      // Rows are plain text; the description below is Markdown, with its code as code.
+      operation.summary += ` · ${line.replace(/(`+)(.+?)\1/g, "$2")}`;
     }
   }
   return api;
