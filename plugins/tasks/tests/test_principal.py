@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from typing import TYPE_CHECKING, Any
 
@@ -22,7 +23,8 @@ class Write(Action):
     requires = Scope("write") | Permission("admin")
 
     async def run(self, call: Call) -> list[Any]:
-        return [call.principal.user, call.principal.kind, call.principal.method]
+        principal = call.principal
+        return [principal.user, principal.kind, principal.method, principal.credential_id]
 
 
 class EnqueueWrite(Action):
@@ -37,9 +39,15 @@ class EnqueueWrite(Action):
 @pytest.mark.parametrize(
     ("principal", "result"),
     [
-        (Principal(7, method="session"), [7, "user", "job"]),
-        (Principal("bot", "service", frozenset({"write"})), ["bot", "service", "job"]),
-        (Principal(8, scopes=frozenset(), permissions=frozenset({"admin"})), [8, "user", "job"]),
+        (Principal(7, method="session"), [7, "user", "job", ""]),
+        (
+            Principal("bot", "service", frozenset({"write"}), credential_id="key-1"),
+            ["bot", "service", "job", "key-1"],
+        ),
+        (
+            Principal(8, scopes=frozenset(), permissions=frozenset({"admin"})),
+            [8, "user", "job", ""],
+        ),
         (Principal(9, scopes=frozenset({"read"})), None),
         (None, None),
     ],
@@ -68,6 +76,7 @@ async def test_a_job_has_no_more_rights_than_the_call_that_enqueued_it(
         Principal("a", "service"),
         Principal("a", scopes=frozenset()),
         Principal("a", scopes=frozenset({"b", "c"}), permissions=frozenset({"d"})),
+        Principal("a", credential_id="key-1"),
     ],
 )
 def test_a_principal_passes_through_a_message(principal: Principal) -> None:
@@ -77,9 +86,7 @@ def test_a_principal_passes_through_a_message(principal: Principal) -> None:
     read = principal_of(principal.user, grants)
 
     assert read is not None
-    assert (read.user, read.kind, read.scopes, read.permissions) == (
-        principal.user, principal.kind, principal.scopes, principal.permissions,
-    )  # fmt: skip
+    assert read == dataclasses.replace(principal, method="job")
 
 
 def test_a_call_without_a_user_has_no_principal() -> None:

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 def grants_of(principal: Principal) -> dict[str, Any] | None:
-    """Return the limits and permissions of a principal for a message.
+    """Return the limits and permissions of a principal, and its credentials, for a message.
 
     Returns:
         A JSON object; `None` for a person without limits, such as one with a session.
@@ -24,6 +24,8 @@ def grants_of(principal: Principal) -> dict[str, Any] | None:
         grants["scopes"] = sorted(principal.scopes)
     if principal.permissions:
         grants["permissions"] = sorted(principal.permissions)
+    if principal.credential_id:
+        grants["credential_id"] = principal.credential_id
     return grants or None
 
 
@@ -50,6 +52,7 @@ def principal_of(user: Any, grants: Any) -> Principal | None:
         None if scopes is None else _texts(scopes),
         _texts(grants.get("permissions", ())),
         method="job",
+        credential_id=str(grants.get("credential_id", "")),
     )
 
 
