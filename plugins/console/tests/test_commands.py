@@ -110,3 +110,19 @@ async def test_a_panel_of_an_installed_package_is_found(
     assert await panel.reads["list"].function(
         panel.reads["list"].function.schema.from_parsed({}), None
     ) == ["parcel"]
+
+
+async def test_a_call_imports_nothing_of_the_console(tmp_path: Path) -> None:
+    """Nor aiohttp for it, which takes longer than most calls."""
+    enabled = "plugins.enabled=redis,web,console"
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-X", "importtime", "-m", "actionhero", "--set", enabled),
+        *("call", "status"),
+        stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE, cwd=tmp_path,
+    )  # fmt: skip
+    _, log = await process.communicate()
+
+    imported = {line.rpartition("|")[2].strip() for line in log.decode().splitlines()}
+    assert process.returncode == 0, log
+    assert "actionhero_console.initializer" in imported
+    assert not imported & {"actionhero_console.console", "aiohttp"}

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from actionhero import Initializer
-from actionhero_console.console import console_for
+from actionhero import Initializer, RunMode
 from actionhero_redis import RedisClients
 
 if TYPE_CHECKING:
@@ -17,13 +16,19 @@ class ConsoleInitializer(Initializer):
 
     name = "console"
     requires = ("redis",)
+    # In a command, nothing of the console is imported.
+    modes = frozenset(RunMode) - {RunMode.CLI}
 
     async def start(self, app: Application) -> None:
         """Start the console, if this process has one."""
+        from actionhero_console.console import console_for
+
         if (console := console_for(app)) is not None:
             await console.start(app.get(RedisClients))
 
     async def stop(self, app: Application) -> None:
         """Stop it."""
+        from actionhero_console.console import console_for
+
         if (console := console_for(app)) is not None:
             await console.stop()
