@@ -6,9 +6,11 @@ import asyncio
 import json
 from typing import TYPE_CHECKING, Any
 
+import aiohttp
 import httpx
 import pytest
 from pydantic import BaseModel
+from yarl import URL
 
 from actionhero import Action, Call, Inputs, Middleware, RunMode, SignInRequired
 from actionhero.testing import running_app
@@ -106,6 +108,28 @@ async def test_a_stranger_gets_the_same_answer_for_every_body(
     assert response.status_code == 401
     assert response.json()["error"]["type"] == "CONNECTION_SESSION_NOT_FOUND"
     assert "amount" not in response.text
+
+
+@pytest.mark.parametrize(
+    ("path", "status"),
+    [
+        ("/api/transfer/7", 401),
+        ("/api/tr%61nsfer/7", 401),
+        ("/api/%74ransfer/%37/", 401),
+        # The prefix has one spelling, and an encoded slash does not end a segment.
+        ("/%61pi/transfer/7", 404),
+        ("/api%2Ftransfer/7", 404),
+        ("/x/../api/transfer/7", 404),
+        ("/x/%2e%2e/api/transfer/7", 404),
+    ],
+)
+async def test_no_spelling_of_a_path_avoids_the_guards_of_its_action(
+    port: int, path: str, status: int
+) -> None:
+    """RFC 3986 §6.2.2.2: `%61` is the letter `a`."""
+    url = URL(f"http://127.0.0.1:{port}{path}", encoded=True)
+    async with aiohttp.ClientSession() as client, client.post(url, json={"amount": 1}) as response:
+        assert response.status == status
 
 
 async def test_the_body_of_a_stranger_is_not_read(port: int) -> None:
