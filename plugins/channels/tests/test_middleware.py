@@ -64,6 +64,11 @@ class GuardedPlugin:
                 if behavior == "block":
                     await asyncio.Event().wait()
 
+            async def presence_key(self, subscription: Subscription) -> str | None:
+                if behavior == "block presence":
+                    await asyncio.Event().wait()
+                return None
+
         self._channel = Guarded
 
     @hookimpl
@@ -127,6 +132,25 @@ async def test_after_is_called_when_authorization_is_cancelled() -> None:
 
         assert calls[3:] == ["after inner", "after outer"]
         assert channels._subscriptions.by_subscriber == {}
+
+
+@pytest.mark.parametrize("method", ["authorize", "presence_key"])
+async def test_the_time_of_an_authorization_is_limited(
+    method: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The subscription fails, the log names the channel, and no state is left."""
+    monkeypatch.setattr("actionhero_channels.authorization.AUTHORIZE_TIMEOUT_SECONDS", 0.05)
+    calls: list[str] = []
+    behavior = "block" if method == "authorize" else "block presence"
+    async with running(GuardedPlugin(calls, behavior)) as app:
+        channels, subscriber = app.get(Channels), RecordingSubscriber()
+
+        with pytest.raises(ServiceUnavailable, match="The channel is not available"):
+            await channels.subscribe(subscriber, "guarded", session=SESSION)
+
+        assert f"channel 'guarded': {method} did not end within 0.05 s" in caplog.text
+        assert calls[3:] == ["after inner", "after outer"]
+        assert (channels.subscriber_counts, channels._subscriptions.by_subscriber) == ({}, {})
 
 
 async def test_after_is_called_when_redis_is_unreachable(

@@ -2,29 +2,61 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
-from typing import TYPE_CHECKING
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING, Final
 
+from actionhero import ServiceUnavailable
 from actionhero.transport import ends_task
 
 if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
     from actionhero_channels.channel import Channel, Subscription
 
 logger = logging.getLogger("actionhero.channels")
+
+#: How long the code of a channel may take for a subscription. Until then the connection cannot
+#: unsubscribe from the channel, and the subscription counts towards its limit.
+AUTHORIZE_TIMEOUT_SECONDS: Final = 5.0
+
+
+@asynccontextmanager
+async def time_limit(subscription: Subscription, method: str) -> AsyncIterator[None]:
+    """Limit the time of a method of a channel.
+
+    Raises:
+        ServiceUnavailable: It did not end in time.
+    """
+    limit = asyncio.timeout(AUTHORIZE_TIMEOUT_SECONDS)
+    try:
+        async with limit:
+            yield
+    except TimeoutError as error:
+        if not limit.expired():
+            raise
+        logger.error(
+            "channel %r: %s did not end within %g s",
+            subscription.channel, method, AUTHORIZE_TIMEOUT_SECONDS,
+        )  # fmt: skip
+        raise ServiceUnavailable("The channel is not available") from error
 
 
 async def authorize(channel: Channel, subscription: Subscription) -> None:
     """Run `before` of the middleware, then `authorize` of the channel.
 
     Raises:
-        TypedError: The subscription is refused. `after` of the middleware has run.
+        TypedError: The subscription is refused, or its authorization did not end in time. `after`
+            of the middleware has run.
     """
     entered = 0
     try:
-        for middleware in channel.middleware:
-            await middleware.before(subscription)
-            entered += 1
-        await channel.authorize(subscription)
+        async with time_limit(subscription, "authorize"):
+            for middleware in channel.middleware:
+                await middleware.before(subscription)
+                entered += 1
+            await channel.authorize(subscription)
     except BaseException:
         await run_after(channel, subscription, entered)
         raise

@@ -6,7 +6,7 @@ import asyncio
 from typing import TYPE_CHECKING, Any, Final
 
 from actionhero import AuditLog, ErrorType, TypedError
-from actionhero_channels.authorization import authorize, run_after
+from actionhero_channels.authorization import authorize, run_after, time_limit
 from actionhero_channels.channel import Subscription
 from actionhero_channels.delivery import parse_id
 from actionhero_channels.errors import ChannelNotFound, translate_redis_errors
@@ -218,7 +218,9 @@ class Subscriptions:
         return True
 
     async def _join_presence(self, channel: Channel, subscription: Subscription) -> None:
-        old_key, key = subscription.presence_key, await channel.presence_key(subscription)
+        async with time_limit(subscription, "presence_key"):
+            key = await channel.presence_key(subscription)
+        old_key = subscription.presence_key
         if old_key is not None and old_key != key:
             await self._memberships.leave(subscription)
         if key is not None:
