@@ -19,6 +19,7 @@ from actionhero_web.files.file_response import CHUNK_BYTES, entity_tag
 from actionhero_web.files.file_types import content_type_of
 from actionhero_web.files.static import COMPRESS_BYTES, StaticFile, StaticFiles
 from actionhero_web.responses import compression
+from actionhero_web.responses.http_error import HttpError
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -59,7 +60,12 @@ class Site:
         file = await self.files.find(request.raw_path.partition("?")[0])
         if file is None:
             return web.Response(status=404, text="no such file")
-        return await self.files.respond(request, file)
+        try:
+            return await self.files.respond(request, file)
+        except HttpError as error:
+            # As the server does.
+            document = {"error": {"message": error.message}}
+            return web.json_response(document, status=error.status, headers=error.headers)
 
     async def send(self, target: str, *headers: str, method: str = "GET") -> bytes:
         """Send a request without normalization, and return the complete response."""
@@ -385,8 +391,8 @@ async def test_a_range_request_gets_a_part_of_the_file(
         ("bytes=-3", 206, b"789", "bytes 7-9/10"),
         ("bytes=-100", 206, b"0123456789", "bytes 0-9/10"),
         ("bytes=0-999999999999999999", 206, b"0123456789", "bytes 0-9/10"),
-        ("bytes=10-", 416, b"", "bytes */10"),
-        ("bytes=99-100", 416, b"", "bytes */10"),
+        ("bytes=10-", 416, None, "bytes */10"),
+        ("bytes=99-100", 416, None, "bytes */10"),
         ("bytes=-0", 200, b"0123456789", None),
         ("bytes=9-5", 200, b"0123456789", None),
         ("bytes=99-98", 200, b"0123456789", None),
@@ -402,12 +408,17 @@ async def test_a_single_range_is_supported(
     client: aiohttp.ClientSession,
     range_header: str,
     status: int,
-    body: bytes,
+    body: bytes | None,
     content_range: str | None,
 ) -> None:
-    """Unsupported and invalid ranges get the whole file."""
+    """Unsupported and invalid ranges get the whole file; one after its end gets an error."""
     async with client.get("/data.unknown", headers={"Range": range_header}) as response:
-        assert (response.status, await response.read()) == (status, body)
+        assert response.status == status
+        if body is None:
+            message = (await response.json())["error"]["message"]
+            assert message == "The range begins after the end of the file"
+        else:
+            assert await response.read() == body
         assert response.headers.get("Content-Range") == content_range
         assert ("Cache-Control" in response.headers) is (status != 416)
 
@@ -464,6 +475,7 @@ async def test_the_entity_tag_differs_between_encodings(
     headers = {"If-Match": weak, "Accept-Encoding": encoding}
     async with client.get("/page.html", headers=headers) as failed:
         assert failed.status == 412
+        assert (await failed.json())["error"]["message"] == "The file has changed"
 
 
 @pytest.mark.parametrize(

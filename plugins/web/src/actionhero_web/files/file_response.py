@@ -12,6 +12,7 @@ from typing import IO, TYPE_CHECKING, Any, Final
 from aiohttp import web
 
 from actionhero import ErrorType
+from actionhero_web.files.preconditions import is_not_modified, precondition_failed
 from actionhero_web.responses.compression import Encoding, negotiate_encoding
 from actionhero_web.responses.http_error import HttpError
 
@@ -66,7 +67,8 @@ async def correct_file_response(
         status: The status of the file, if it has been looked up already.
 
     Raises:
-        HttpError: There is no such file (404).
+        HttpError: There is no such file (404), a precondition fails (412), or the range begins
+            after its end (416).
         OSError: The file cannot be read.
     """
     find = response._get_file_path_stat_encoding
@@ -95,9 +97,20 @@ async def correct_file_response(
     response._chunk_size = min(response._chunk_size, CHUNK_BYTES)
     if request.transport is not None:
         request.transport.set_write_buffer_limits(high=UNSENT_BYTES)
+    check_preconditions(request, status)
     if "Range" in request.headers and not _is_range_valid(request, status):
         # The value of `request.http_range` without such a header.
         request._cache["http_range"] = slice(None)
+
+
+def check_preconditions(request: web.BaseRequest, status: os.stat_result) -> None:
+    """Check the conditions of a request for a file; aiohttp's response to a failed one is empty.
+
+    Raises:
+        HttpError: One fails (412).
+    """
+    if precondition_failed(request, entity_tag(status), status.st_mtime):
+        raise HttpError(412, "The file has changed")
 
 
 def _look_up(request: web.BaseRequest, response: web.FileResponse) -> os.stat_result:
@@ -122,6 +135,11 @@ def _look_up(request: web.BaseRequest, response: web.FileResponse) -> os.stat_re
 
 
 def _is_range_valid(request: web.BaseRequest, status: os.stat_result) -> bool:
+    """Return whether the range of a request is sent, and not the whole file.
+
+    Raises:
+        HttpError: The range begins after the end of the file (416).
+    """
     match = _RANGE.fullmatch(request.headers["Range"])
     if match is None or request.method != "GET":
         return False
@@ -129,8 +147,15 @@ def _is_range_valid(request: web.BaseRequest, status: os.stat_result) -> bool:
     if last and int(last) < int(first):
         return False
     condition = request.headers.get("If-Range")
+    tag, size = entity_tag(status), status.st_size
     # No dates, which are for responses without a tag.
-    return condition is None or condition == f'"{entity_tag(status)}"'
+    if condition is not None and condition != f'"{tag}"':
+        return False
+    is_satisfiable = int(first) < size if first else size > 0
+    if not is_satisfiable and not is_not_modified(request, tag, status.st_mtime):
+        headers = (("Content-Range", f"bytes */{size}"),)
+        raise HttpError(416, "The range begins after the end of the file", headers=headers)
+    return True
 
 
 def _accepted(accept_encoding: str) -> str:

@@ -11,9 +11,14 @@ from typing import Final, NamedTuple
 
 from aiohttp import ETag, web
 
-from actionhero_web.files.file_response import FileResponse, correct_file_response, entity_tag
+from actionhero_web.files.file_response import (
+    FileResponse,
+    check_preconditions,
+    correct_file_response,
+    entity_tag,
+)
 from actionhero_web.files.file_types import content_type_of
-from actionhero_web.files.preconditions import is_not_modified, precondition_failed
+from actionhero_web.files.preconditions import is_not_modified
 from actionhero_web.responses.compression import (
     Encoding,
     compress,
@@ -115,8 +120,7 @@ class StaticFiles:
             # A range is a part of the uncompressed file, unless it continues a compressed download.
             return None
         tag, modified = entity_tag(file.status), file.status.st_mtime
-        if precondition_failed(request, tag, modified):
-            return web.Response(status=412)
+        check_preconditions(request, file.status)
         response = web.Response(headers=headers)
         if is_not_modified(request, tag, modified):
             response.set_status(304)
