@@ -11,12 +11,11 @@ import asyncpg  # type: ignore[import-untyped]
 from tortoise.backends.asyncpg.client import AsyncpgDBClient, TransactionWrapper
 from tortoise.backends.base.client import TransactionContext
 from tortoise.connection import get_connections
-from tortoise.exceptions import TransactionManagementError
 
 from actionhero_db.backends.limits import CancelledAfterward, settle
 from actionhero_db.backends.pooled_connection import PooledConnection, is_stateless
 from actionhero_db.backends.postgres_errors import translate_error
-from actionhero_db.backends.savepoint import Savepoint
+from actionhero_db.backends.savepoint import Savepoint, refuse_ended
 from actionhero_db.error_translation import ConnectionUnavailable
 
 if TYPE_CHECKING:
@@ -171,11 +170,7 @@ class PostgresTransaction(_ErrorTranslation, TransactionWrapper):
         Raises:
             TransactionManagementError: The transaction has ended.
         """
-        if self._finalized:
-            raise TransactionManagementError(
-                "the transaction of this task has ended; a task that outlives its call must not "
-                "be started inside of it: use after_commit"
-            )
+        refuse_ended(self)
         return super().acquire_connection()
 
     def _in_transaction(self) -> TransactionContext:

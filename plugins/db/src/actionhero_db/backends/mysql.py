@@ -16,12 +16,12 @@ from tortoise.backends.mysql.client import MySQLClient as TortoiseMySqlClient
 from tortoise.backends.mysql.client import TransactionWrapper
 from tortoise.backends.mysql.executor import MySQLExecutor as TortoiseMySqlExecutor
 from tortoise.connection import get_connections
-from tortoise.exceptions import DBConnectionError, TransactionManagementError
+from tortoise.exceptions import DBConnectionError
 
 from actionhero_db.backends.date_parts import MYSQL_FILTERS
 from actionhero_db.backends.limits import settle
 from actionhero_db.backends.mysql_errors import translate_error
-from actionhero_db.backends.savepoint import Savepoint
+from actionhero_db.backends.savepoint import Savepoint, refuse_ended
 from actionhero_db.backends.values import in_default_zone, refuse_nul
 from actionhero_db.error_translation import ConnectionUnavailable
 
@@ -257,11 +257,7 @@ class MySqlTransaction(_Statements, TransactionWrapper):
         Raises:
             TransactionManagementError: The transaction has ended.
         """
-        if self._finalized:
-            raise TransactionManagementError(
-                "the transaction of this task has ended; a task that outlives its call must not "
-                "be started inside of it: use after_commit"
-            )
+        refuse_ended(self)
         return super().acquire_connection()
 
     async def execute_many(self, query: str, values: list[list[Any]]) -> None:

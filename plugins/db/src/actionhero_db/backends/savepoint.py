@@ -1,4 +1,4 @@
-"""`Savepoint`: a transaction inside another one, for both drivers."""
+"""`Savepoint`: a transaction inside another one, for all drivers."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import logging
 from typing import TYPE_CHECKING, Any
 
 from tortoise.backends.base.client import TransactionalDBClient, TransactionContext
+from tortoise.exceptions import TransactionManagementError
 
 from actionhero_db.backends.limits import settle
 
@@ -13,6 +14,19 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 logger = logging.getLogger("actionhero.db")
+
+
+def refuse_ended(transaction: Any) -> None:
+    """Refuse a statement in a transaction that has ended.
+
+    Raises:
+        TransactionManagementError: It has ended.
+    """
+    if transaction._finalized:
+        raise TransactionManagementError(
+            "the transaction of this task has ended; a task that outlives its call must not "
+            "be started inside of it: use after_commit"
+        )
 
 
 class Savepoint(TransactionContext):

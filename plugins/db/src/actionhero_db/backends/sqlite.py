@@ -18,12 +18,11 @@ from tortoise.exceptions import (
     DBConnectionError,
     IntegrityError,
     OperationalError,
-    TransactionManagementError,
 )
 
 from actionhero_db.backends.date_parts import SQLITE_FILTERS
 from actionhero_db.backends.limits import acquire_lock, settle
-from actionhero_db.backends.savepoint import Savepoint
+from actionhero_db.backends.savepoint import Savepoint, refuse_ended
 from actionhero_db.backends.sqlite_connection import SqliteConnection
 from actionhero_db.backends.values import in_default_zone, refuse_nul
 from actionhero_db.error_translation import UnstorableValue
@@ -216,12 +215,8 @@ class SqliteTransaction(SqliteTransactionWrapper):
         Raises:
             TransactionManagementError: The transaction has ended.
         """
-        if self._finalized:
-            # SQLite would still write, without a transaction and without the lock.
-            raise TransactionManagementError(
-                "the transaction of this task has ended; a task that outlives its call must not "
-                "be started inside of it: use after_commit"
-            )
+        # SQLite would still write, without a transaction and without the lock.
+        refuse_ended(self)
         return _Lease(self, self._lock)
 
     def _in_transaction(self) -> TransactionContext:
