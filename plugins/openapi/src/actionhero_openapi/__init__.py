@@ -17,9 +17,7 @@ if TYPE_CHECKING:
     from actionhero_openapi.compatibility import SchemaComparison as SchemaComparison
     from actionhero_openapi.document import OpenApiDocument as OpenApiDocument
     from actionhero_openapi.document import api_info as api_info
-    from actionhero_openapi.document_files import DocumentFile as DocumentFile
-    from actionhero_openapi.document_files import write_changes as write_changes
-    from actionhero_openapi.document_files import write_document as write_document
+    from actionhero_openapi.document_files import document_command as document_command
     from actionhero_openapi.error_responses import error_schemas as error_schemas
     from actionhero_openapi.operations import result_type as result_type
     from actionhero_openapi.schemas import Components as Components
@@ -37,7 +35,7 @@ __getattr__, __dir__, __all__ = lazy_names(
         ".breaking": ["Change", "breaking_changes"],
         ".compatibility": ["SchemaComparison"],
         ".document": ["OpenApiDocument", "api_info"],
-        ".document_files": ["DocumentFile", "write_changes", "write_document"],
+        ".document_files": ["document_command"],
         ".error_responses": ["error_schemas"],
         ".operations": ["result_type"],
         ".schemas": ["Components", "reference", "response_schema", "transform"],

@@ -1,4 +1,4 @@
-"""Documents in files: the parameter of a command, writing, and the report of breaking changes."""
+"""The command of a document: it writes the document, and reports breaking changes."""
 
 from __future__ import annotations
 
@@ -8,17 +8,69 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from actionhero import MalformedRequest
-from actionhero.cli import EXIT_FAILED, write_rows
+from actionhero import MalformedRequest, RunMode
+from actionhero.cli import EXIT_FAILED, format_option, reserve_stdout, write_rows
 from actionhero.transport import dumps_pretty, loads
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
+    from actionhero import Application
+    from actionhero.cli import CommandContext
     from actionhero_openapi.breaking import Change
 
 
-class DocumentFile(click.ParamType[dict[str, Any]]):
+def document_command(
+    key: str,
+    title: str,
+    help: str,
+    create: Callable[[Application], dict[str, Any]],
+    compare: Callable[[dict[str, Any], dict[str, Any]], Sequence[Change]],
+) -> click.Command:
+    """Return the command that writes a document, or checks it for breaking changes.
+
+    Args:
+        key: The key with the version of the format: `openapi` or `asyncapi`, as the command.
+        title: The name of the format, with its first version number: `OpenAPI 3`.
+        help: The description of the command.
+        create: Returns the document of an application.
+        compare: Returns the breaking changes from a document to a later one.
+    """
+
+    @click.command(key, help=help)
+    @click.option(
+        "--output",
+        metavar="FILE",
+        type=click.Path(dir_okay=False, path_type=Path),
+        help="Write the document to this file instead of the standard output.",
+    )
+    @click.option(
+        "--check",
+        "old",
+        metavar="OLD.json",
+        type=_DocumentFile(key, title),
+        help="List the changes that break clients of this earlier document; exit 1 if there are "
+        "any.",
+    )
+    @format_option
+    @click.pass_obj
+    def command(
+        context: CommandContext, output: Path | None, old: dict[str, Any] | None, format_: str
+    ) -> None:
+        app = context.load(RunMode.CLI)
+        app.raise_for_problems()
+        # The code of the application may print.
+        with reserve_stdout():
+            document = create(app)
+        if output is not None or old is None:
+            _write_document(document, output)
+        if old is not None:
+            _write_changes(compare(old, document), format_)
+
+    return command
+
+
+class _DocumentFile(click.ParamType[dict[str, Any]]):
     """The path of a document; its value is the document.
 
     Args:
@@ -52,7 +104,7 @@ class DocumentFile(click.ParamType[dict[str, Any]]):
         return document
 
 
-def write_document(document: dict[str, Any], path: Path | None) -> None:
+def _write_document(document: dict[str, Any], path: Path | None) -> None:
     """Write a document to a file, or to the standard output, with one value on a line.
 
     Raises:
@@ -68,7 +120,7 @@ def write_document(document: dict[str, Any], path: Path | None) -> None:
         raise click.FileError(str(path), error.strerror or str(error)) from error
 
 
-def write_changes(changes: Sequence[Change], format_: str) -> None:
+def _write_changes(changes: Sequence[Change], format_: str) -> None:
     """List the breaking changes.
 
     Args:
