@@ -140,7 +140,7 @@ HOOKS = "from __future__ import annotations\nfrom actionhero import hookimpl\n\n
         pytest.param(
             "@hookimpl\ndef actionhero_actions(application): ...\n",
             "implements 'actionhero_actions' (PATH:4) with the unknown argument 'application'; "
-            "available: app. Remove it",
+            "remove it; available: app",
             id="unknown argument",
         ),
         pytest.param(

@@ -56,9 +56,8 @@ def test_unknown_plugin_names_in_settings_are_an_error(
     place.install("guest-one", "", plugin="guest")
 
     check_commands(
-        f"{setting} contains 'guesst', which is not installed; available: ",
-        "guest, hello",
-        "Install it, or fix the setting",
+        f"{setting} contains 'guesst', which is not installed; install it, or fix the setting; ",
+        "did you mean 'guest'?",
     )
 
 

@@ -209,7 +209,7 @@ async def test_a_recurring_action_with_required_inputs_is_rejected(
     ("task", "message"),
     [
         ("mail", r"has task = 'mail'; write Task\(queue=…\), or a dictionary of its arguments"),
-        ({"que": "mail"}, "has a task with unknown arguments 'que'; did you mean 'queue"),
+        ({"que": "mail"}, "has a task with the unknown key 'que'; did you mean 'queue"),
         ({"queue": ""}, "has a task with queue = ''; write a name, such as 'default'"),
         ({"every": 5}, r"every = 5; write timedelta\(seconds=…\), not below zero"),
         ({"every": timedelta(0)}, r"every = .*; the minimum is one second"),

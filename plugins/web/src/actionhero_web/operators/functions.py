@@ -32,8 +32,8 @@ class PanelFunction:
         has_context: Whether it may have the parameter `context`.
 
     Raises:
-        InvalidPanelFunction: A parameter has no annotation, one that cannot be resolved, or a default that
-            does not fit it.
+        InvalidPanelFunction: A parameter has no annotation, one that cannot be resolved, or a
+            default that does not fit it.
     """
 
     def __init__(self, function: Callable[..., Any], *, has_context: bool = True) -> None:
