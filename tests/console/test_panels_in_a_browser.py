@@ -73,10 +73,9 @@ async def test_panels_show_their_data(
 
         await window.open("limits")
         await page.get_by_role("button", name="Reset the limit sms").click()
-        await expect(page.locator("#confirmation-title")).to_have_text(
-            "Reset the limit sms for this caller?"
-        )
-        await page.locator("#confirmation-button").click()
+        dialog = page.get_by_role("dialog", name="Reset the limit sms for this caller?")
+        await expect(dialog).to_be_visible()
+        await page.locator("dialog button.danger").click()
         await expect(page.get_by_text("The limit was reset")).to_be_visible()
         await expect(page.get_by_text("No caller is refused.")).to_be_visible()
         await window.open("database")
@@ -88,7 +87,7 @@ async def test_panels_show_their_data(
         await expect(page.locator(".entry")).to_contain_text(f'{{"text":"{SCRIPT}"}}')
         await page.get_by_label("Message, as JSON").fill('{"id": 9007199254740993}')
         await page.get_by_role("button", name="Send").click()
-        await page.locator("#confirmation-button").click()
+        await page.locator("dialog button.danger").click()
         await expect(page.get_by_text('{"id":9007199254740993}')).to_be_visible()
         await page.locator("#panel").get_by_role("link", name="Connections").click()
         await expect(page.get_by_text("No client is connected.")).to_be_visible()
