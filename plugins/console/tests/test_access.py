@@ -194,7 +194,7 @@ async def test_failed_sign_ins_are_limited_by_address(site: Any) -> None:
 
 @pytest.mark.parametrize("cookie", ["", "x", "gAAAAA", "ü", "a b;c"])
 async def test_forged_cookies_are_refused(site: Any, cookie: str) -> None:
-    """Whatever is in them."""
+    """Also those that cannot be decoded."""
     async with site(operators=OPERATORS) as running:
         headers = {b"Cookie": f"actionhero_console={cookie}".encode()}
         response = await running.client.get("/console/api/console", headers=headers)

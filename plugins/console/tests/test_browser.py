@@ -413,7 +413,7 @@ async def test_names_of_failed_checks_are_readable_on_a_phone(
 
 
 async def _no_checks(status: overview.ProcessStatus) -> None:
-    """Return what it returns while the first checks run."""
+    """Return nothing, as while the first checks run."""
 
 
 async def test_a_sign_out_ends_the_session_in_all_windows(open_window: Open) -> None:

@@ -223,8 +223,8 @@ def _create_error_response(handler: RequestHandler) -> Callable[..., Any]:
                 extra={"request_id": request_id},
             )  # fmt: skip
             if exc is not None:
-                handler.report_exception(exc, request_id)
-        return handler.failure_response(request, request_id, error)
+                handler.native.report_exception(exc, request_id)
+        return handler.native.failure_response(request, request_id, error)
 
     return error_response
 

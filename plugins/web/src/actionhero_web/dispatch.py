@@ -151,7 +151,7 @@ class Dispatcher:
         """Return the response of an endpoint or a native route, or that of a file."""
         handler = self._handler
         if endpoint is None and is_server_wide(request):
-            return await handler.options_response(request, ", ".join((*METHODS, "OPTIONS")))
+            return await handler.native.options_response(request, ", ".join((*METHODS, "OPTIONS")))
         try:
             if endpoint is not None:
                 return await self._handle_endpoint(endpoint, request)
@@ -165,20 +165,22 @@ class Dispatcher:
         except web.HTTPMethodNotAllowed as error:
             methods = ", ".join(sorted({*error.allowed_methods, "OPTIONS"}))
             if request.method == "OPTIONS":
-                return await handler.options_response(request, methods)
-            return await handler.method_not_allowed_response(request, methods)
+                return await handler.native.options_response(request, methods)
+            return await handler.native.method_not_allowed_response(request, methods)
         except web.HTTPException as error:
             if error.status in _TYPED_ERRORS:
-                return await handler.error_response(
+                return await handler.native.error_response(
                     request, _TYPED_ERRORS[error.status](handler, request)
                 )
             response = error
         except TypedError as error:
-            return await handler.error_response(request, error)
+            return await handler.native.error_response(request, error)
         except Exception as error:
             # The response may be sent in part already.
             sent_bytes = request.writer.output_size
-            response = None if sent_bytes else await handler.translated_response(request, error)
+            response = None
+            if not sent_bytes:
+                response = await handler.native.translated_response(request, error)
             if response is None:
                 raise
             return response
@@ -188,8 +190,8 @@ class Dispatcher:
                 # The coroutine is being closed or cancelled.
                 raise
             # aiohttp would close the connection, and log nothing.
-            response = await handler.internal_error_response(request, error)
+            response = await handler.native.internal_error_response(request, error)
             if request.writer.output_size > 0:
                 raise ConnectionResetError("the response is truncated") from error
             return response
-        return await handler.checked_response(request, response)
+        return await handler.native.checked_response(request, response)

@@ -67,6 +67,6 @@ class EndpointHandler:
         writer = handler.writer
         if isinstance(encoded, EncodedResponse):
             return writer.write_json(context, encoded) or await writer.write(context, encoded)
-        response = await handler.checked_response(request, encoded)
+        response = await handler.native.checked_response(request, encoded)
         # A native response is complete, or one in place of an invalid one.
         return response if response is not encoded else await writer.write(context, response)

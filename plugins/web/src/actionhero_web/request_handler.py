@@ -3,24 +3,19 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
-
-from aiohttp import web
 
 from actionhero import (
     ActionNotFound,
     Forbidden,
     MalformedRequest,
-    MethodNotAllowed,
     Outcome,
     ServiceUnavailable,
     TypedError,
 )
 from actionhero.settings import AppSettings
 from actionhero.transport import DeferredPayload, InvalidPayload
-from actionhero.transport import request_id as current_request_id
 from actionhero_web.codecs import decoders_of, encoders_of
 from actionhero_web.connections.client_resolver import ClientResolver
 from actionhero_web.connections.web_connection import WebConnection, match_of_other_method
@@ -32,20 +27,20 @@ from actionhero_web.cross_origin import (
 )
 from actionhero_web.decode import METHODS_WITHOUT_BODY, RequestDecoder
 from actionhero_web.encode import ResponseEncoder
+from actionhero_web.native_responses import NativeResponses
 from actionhero_web.request_context import RequestContext
 from actionhero_web.responses.cors import Cors
 from actionhero_web.responses.header_templates import HeaderTemplates
-from actionhero_web.responses.json_response import JsonResponse
-from actionhero_web.responses.native_response import check_native_response
 from actionhero_web.responses.streaming import Streams
 from actionhero_web.routes.request_target import split_target
 from actionhero_web.write import ResponseWriter
 
 if TYPE_CHECKING:
+    from aiohttp import web
+
     from actionhero import Application
     from actionhero.transport import Payload
     from actionhero_web.request_context import CallContext
-    from actionhero_web.responses.encoded_response import Headers
     from actionhero_web.routes.nearest_route import NearestRoute
     from actionhero_web.routes.router import NoMatch
     from actionhero_web.settings import WebSettings
@@ -87,7 +82,7 @@ class RequestHandler:
         self.encoder = ResponseEncoder(
             self._format, app.pipeline, encoders_of(app), header_templates.challenge
         )
-        self._cors = Cors(
+        cors = Cors(
             settings.allowed_origins,
             settings.allowed_methods,
             settings.allowed_headers,
@@ -97,8 +92,12 @@ class RequestHandler:
         )
         self.writer = ResponseWriter(
             header_templates,
-            self._cors,
+            cors,
             compress=settings.compress,
+        )
+        #: The responses outside of actions.
+        self.native = NativeResponses(
+            app.pipeline, self._format, self.clients, cors, self.encoder, self.writer
         )
         #: Detects requests of pages of other sites.
         self.cross_origin = CrossOriginProtection.of(app)
@@ -204,7 +203,7 @@ class RequestHandler:
         headers = connection.response_headers or ()
         if request.method == "OPTIONS":
             options = self._format.options_response(
-                no_match.allow, (*self._preflight_headers(request), *headers)
+                no_match.allow, (*self.native.preflight_headers(request), *headers)
             )
             if options is not None:
                 return await self.writer.write(context, options)
@@ -212,7 +211,7 @@ class RequestHandler:
         if no_match.is_malformed:
             error = MalformedRequest("the path is not percent-encoded UTF-8")
         elif no_match.allowed:
-            error, allow = self._method_not_allowed(request, no_match.allow)
+            error, allow = self.native.method_not_allowed(request, no_match.allow)
             headers = (*headers, allow)
         else:
             error = self.not_found(request)
@@ -232,99 +231,3 @@ class RequestHandler:
         if self.nearest_route is None:
             return ActionNotFound("Action not found")
         return self.nearest_route.error(request.method, split_target(request)[0])
-
-    async def options_response(self, request: web.BaseRequest, allow: str) -> Response:
-        """Return the response to `OPTIONS` outside of the actions.
-
-        Args:
-            request: The request.
-            allow: The methods that are possible.
-        """
-        context = RequestContext(request, self.clients.request_id(request))
-        encoded = self._format.options_response(allow, self._preflight_headers(request))
-        assert encoded is not None  # noqa: S101 - there are methods
-        return await self.writer.write(context, encoded)
-
-    async def checked_response(self, request: web.BaseRequest, response: Any) -> Response:
-        """Return the response of a native handler, or 500 if it cannot be sent."""
-        if isinstance(response, JsonResponse):
-            return response
-        try:
-            if not isinstance(response, web.StreamResponse):
-                raise TypeError(f"the handler has returned {response!r} instead of a response")
-            check_native_response(request, response)
-        except (TypeError, ValueError) as error:
-            return await self.internal_error_response(request, error)
-        return response
-
-    async def internal_error_response(
-        self, request: web.BaseRequest, error: BaseException
-    ) -> Response:
-        """Log an unexpected error of a native handler, and return the response to its request."""
-        context = RequestContext(request, self.clients.request_id(request))
-        outcome = self._pipeline.error_outcome(f"{request.method} {request.path}", error)
-        return await self.writer.write(context, self.encoder.encode_error(context, outcome))
-
-    async def translated_response(
-        self, request: web.BaseRequest, error: Exception
-    ) -> Response | None:
-        """Return the response for an error of a driver, such as 503; `None`: it is unexpected."""
-        typed = self._pipeline.translated(error)
-        if typed is None:
-            return None
-        logging.getLogger("actionhero.web").warning(
-            "%s %s failed: %s", request.method, request.path, error
-        )
-        return await self.error_response(request, typed)
-
-    def report_exception(self, error: BaseException, request_id: str) -> None:
-        """Report an unexpected exception of the server itself."""
-        self._pipeline.report_exception(
-            error, "the response to a request", transport="web", request_id=request_id
-        )
-
-    async def method_not_allowed_response(self, request: web.BaseRequest, allow: str) -> Response:
-        """Return the response to a request for a path without a native route for its method."""
-        error, header = self._method_not_allowed(request, allow)
-        return await self.error_response(request, error, (header,))
-
-    async def error_response(
-        self, request: web.BaseRequest, error: TypedError, extra_headers: Headers = ()
-    ) -> Response:
-        """Return the response for an error outside of any action.
-
-        Args:
-            request: The request.
-            error: The error.
-            extra_headers: Additional headers.
-        """
-        # A native route may have set one for its log lines.
-        id = current_request_id.get() or self.clients.request_id(request)
-        context = RequestContext(request, id)
-        encoded = self.encoder.encode_error(context, Outcome(error=error), extra_headers)
-        return await self.writer.write(context, encoded)
-
-    def failure_response(
-        self, request: web.BaseRequest, request_id: str, error: TypedError
-    ) -> Response:
-        """Return the response to a request that cannot be parsed, or failed unexpectedly.
-
-        It closes the connection.
-        """
-        context = RequestContext(request, request_id)
-        encoded = self.encoder.encode_error(context, Outcome(error=error))
-        return self.writer.write_failure(context, encoded)
-
-    def _method_not_allowed(
-        self, request: web.BaseRequest, allow: str
-    ) -> tuple[TypedError, tuple[str, str]]:
-        message = self._format.method_not_allowed_message(request.method, allow)
-        return MethodNotAllowed(message), ("Allow", allow)
-
-    def _preflight_headers(self, request: web.BaseRequest) -> Headers:
-        headers = request.headers
-        return self._cors.for_preflight(
-            headers.get("Origin"),
-            headers.get("Access-Control-Request-Method"),
-            headers.get("Access-Control-Request-Headers"),
-        )

@@ -46,7 +46,7 @@ class UpgradeHandler:
     def __init__(self, app: Application, handler: RequestHandler) -> None:
         self._clients = handler.clients
         self._writer = handler.writer
-        self._failure_response = handler.failure_response
+        self._failure_response = handler.native.failure_response
         #: The upgrades by path, each path with and without a trailing slash.
         self.by_path: dict[str, Upgrade] = {}
         owners: dict[str, str] = {}

@@ -142,7 +142,7 @@ class OperatorPage(ABC, Generic[OperatorT]):
                 response = await self.respond(request)
             except TypedError as error:
                 headers = tuple(self.error_headers.items())
-                failure = await web_handler.error_response(request, error, headers)
+                failure = await web_handler.native.error_response(request, error, headers)
                 if not self.form.is_shown(request):
                     return failure
                 response = self.form.error(error.message, failure.status)
