@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import contextlib
+from collections.abc import AsyncIterator  # noqa: TC003 - of an action, which resolves it
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any, ClassVar
 
 import httpx
 import pytest
 
-from actionhero import Action, Call, Field, Inputs, NotFound, RunMode, Secret, hookimpl
+from actionhero import Action, Call, Field, Inputs, NotFound, RunMode, Secret, Stream, hookimpl
 from actionhero.logs import call_log
 from actionhero.testing import running_app
 from actionhero_console import Change, ConsoleSettings, Panel, PanelContext
@@ -20,9 +21,6 @@ from actionhero_redis import plugin as redis_plugin
 from actionhero_redis.testing import redis_server  # noqa: F401 - a fixture
 from actionhero_web import plugin as web_plugin
 from actionhero_web.server import WebServer
-
-if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
 
 PASSWORDS = {"ada": "ada-password", "bob": "bob-password", "eve": "eve-password"}
 ROLES = {"ada": "admin", "bob": "operator", "eve": "viewer"}
@@ -80,6 +78,47 @@ class Thing(Action):
         return object()
 
 
+class Ticks(Action):
+    """Count without end."""
+
+    name = "ticks"
+    web = "GET /ticks"
+    #: Whether each stream was closed.
+    closed: ClassVar[list[bool]] = []
+
+    async def run(self) -> AsyncIterator[int]:
+        number = 2**53
+        try:
+            while True:
+                number += 1
+                yield number
+        finally:
+            self.closed.append(True)
+
+
+class Binary(Action):
+    """Return bytes."""
+
+    name = "binary"
+    web = "GET /binary"
+
+    async def run(self) -> bytes:
+        return b"\xffbytes"
+
+
+class Chunks(Action):
+    """Return a stream of bytes."""
+
+    name = "chunks"
+    web = "GET /chunks"
+
+    async def run(self) -> Stream:
+        return Stream(self.chunks())
+
+    async def chunks(self) -> AsyncIterator[bytes]:
+        yield b"\xffchunk"
+
+
 class StampInputs(Inputs):
     id: str
     note: str = ""
@@ -104,7 +143,7 @@ class Stamps:
 
     @hookimpl
     def actionhero_actions(self) -> list[type[Action]]:
-        return [Greet, Search, Number, Thing]
+        return [Greet, Search, Number, Thing, Ticks, Binary, Chunks]
 
     @hookimpl(optionalhook=True)
     def actionhero_console_panels(self) -> list[Panel]:

@@ -9,9 +9,10 @@ import json
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from plugins.console.tests.conftest import INPUT_SECRET, OPERATORS, SECRET, Site
+from plugins.console.tests.conftest import INPUT_SECRET, OPERATORS, SECRET, Site, Ticks
 
 from actionhero import logs
+from actionhero_console.builtin.actions import MAX_ITEMS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -119,6 +120,21 @@ async def test_an_action_is_called_from_its_form(site: Any) -> None:
     assert json.loads(results["value"]) == ["moon", "moon"]
     assert thing["ok"] is False
     assert "cannot be encoded: a value of type 'object'" in thing["error"]["message"]
+
+
+async def test_a_stream_is_called_until_its_first_items(site: Any) -> None:
+    """One without end would never return, and fill the memory."""
+    Ticks.closed.clear()
+    async with site() as running:
+        ticks = await run(running, "ticks")
+        chunks = await run(running, "chunks")
+        binary = await run(running, "binary")
+
+    numbers = json.loads(ticks["value"].removesuffix("…"))
+    assert numbers == [2**53 + 1 + index for index in range(MAX_ITEMS)]
+    assert (ticks["cut"], Ticks.closed) == (True, [True])
+    assert (json.loads(chunks["value"]), chunks["cut"]) == (["\ufffdchunk"], False)
+    assert json.loads(binary["value"]) == "\ufffdbytes"
 
 
 async def test_calls_are_recorded_before_and_after(site: Any) -> None:

@@ -15,9 +15,11 @@ from actionhero import (
     TypedError,
 )
 from actionhero.transport import (
+    Item,
     TextPayload,
     dumps_pretty,
     error_document,
+    loads,
     outcome_value,
     request_id,
 )
@@ -35,12 +37,15 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from actionhero import Application
-    from actionhero.transport import RegisteredAction
+    from actionhero.transport import Chunk, RegisteredAction
 
 #: The name of the transport of calls from the console.
 TRANSPORT: Final = "console"
 #: The longest result that is shown, in characters.
 _MAX_RESULT: Final = 200_000
+#: The most items of a stream that are shown, and how long they are awaited.
+MAX_ITEMS: Final = 100
+STREAM_SECONDS: Final = 10.0
 #: The attributes of actions that the catalogue shows, by plugin.
 _ATTRIBUTES: Final = ("limit", "cache", "timeout", "task", "mcp", "websocket", "cross_origin")
 
@@ -115,19 +120,38 @@ def read_form(name: str, context: PanelContext) -> dict[str, Any]:
 async def run_action(inputs: RunInputs, context: PanelContext) -> dict[str, Any]:
     """Call an action, and return its result or its error."""
     app = context.app
-    _find(app, inputs.name)
+    action = _find(app, inputs.name)
     connection = Connection(TRANSPORT, context.connection.remote)
     if inputs.user:
         connection.principal = Principal(parse_user(inputs.user), method="operator")
     started = time.perf_counter()
+    items: list[Any] = []
+
+    async def collect(item: Item | Chunk) -> bool:
+        # A stream may have no end.
+        items.append(loads(item.body) if isinstance(item, Item) else _text(item.content))
+        return len(items) < MAX_ITEMS and time.perf_counter() - started < STREAM_SECONDS
+
     outcome = await app.pipeline.execute(
-        connection, inputs.name, TextPayload(inputs.values), request_id=request_id.get()
+        connection,
+        inputs.name,
+        TextPayload(inputs.values),
+        request_id=request_id.get(),
+        sink=collect if action.streams else None,
+        # Bytes are no JSON.
+        in_process=action.outputs.type is bytes,
     )
     milliseconds = round((time.perf_counter() - started) * 1000, 1)
     error, text = outcome.error, ""
     if error is None:
         try:
-            text = dumps_pretty(outcome_value(outcome)).decode()
+            if action.streams and outcome.body is None:
+                value: Any = items
+            elif isinstance(outcome.value, bytes):
+                value = _text(outcome.value)
+            else:
+                value = outcome_value(outcome)
+            text = dumps_pretty(value).decode()
         except ConnectionTypeNotFound:
             text = "(a response of HTTP, such as a file, which the console does not show)"
         except TypeError as failure:
@@ -139,7 +163,12 @@ async def run_action(inputs: RunInputs, context: PanelContext) -> dict[str, Any]
             error, timestamp_ms=int(time.time() * 1000), request_id=request_id.get()
         )
         return {**result, **document}
-    return {**result, "value": text[:_MAX_RESULT], "cut": len(text) > _MAX_RESULT}
+    is_cut = len(text) > _MAX_RESULT or len(items) >= MAX_ITEMS
+    return {**result, "value": text[:_MAX_RESULT] + ("…" if is_cut else ""), "cut": is_cut}
+
+
+def _text(content: bytes | str) -> str:
+    return content if isinstance(content, str) else content.decode(errors="replace")
 
 
 def transports_of(action: RegisteredAction) -> list[str]:
