@@ -32,7 +32,6 @@ OperatorT = TypeVar("OperatorT")
 BODY_LIMIT_BYTES: Final = 1024 * 1024
 _READ_METHODS: Final = ("GET", "HEAD")
 _NO_STORE: Final = {"Cache-Control": "no-store"}
-#: The paths to which the forms of the page are sent.
 _FORMS: Final = ("sign-in", "sign-out")
 
 
@@ -164,7 +163,7 @@ class OperatorPage(ABC, Generic[OperatorT]):
         path: str | None = request.match_info.get("path")
         if path is None:
             _check_method(request, *_READ_METHODS)
-            return _html(self._render(operator))
+            return web.Response(text=self._render(operator), content_type="text/html")
         if path == "":
             # The links of the page are relative to a path without a trailing slash.
             return web.Response(status=308, headers={"Location": f"../{self.folder}"})
@@ -243,10 +242,6 @@ def _signed_in(operator: OperatorT | None) -> OperatorT:
 def _check_method(request: web.Request, *methods: str) -> None:
     if request.method not in methods:
         raise web.HTTPMethodNotAllowed(request.method, methods)
-
-
-def _html(text: str, status: int = 200) -> web.Response:
-    return web.Response(text=text, status=status, content_type="text/html")
 
 
 def _json(body: bytes) -> web.Response:
