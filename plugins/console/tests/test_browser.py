@@ -360,7 +360,7 @@ async def test_a_server_that_does_not_answer_is_shown(open_window: Open) -> None
 
 
 async def test_a_restarted_server_is_read_again(open_window: Open) -> None:
-    """Its panels and its settings may have changed; what was typed remains."""
+    """Its panels and its settings may have changed; the typed text remains."""
     window = await open_window("ada")
     page = window.page
     await window.open("settings")
