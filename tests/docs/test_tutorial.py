@@ -55,6 +55,8 @@ async def test_tutorial_runs_as_shown(runner: PageRunner, program: Callable[[str
         assert files_in(runner.folder) == files_in(step)
         if page.stem == "live":
             await check_live_page(runner, program("chromium"))
+        # It starts again after changes, and would do what the next page does by a command.
+        runner.stop()
 
 
 async def check_live_page(runner: PageRunner, chromium: str) -> None:

@@ -94,6 +94,7 @@ def test_a_new_project_is_migrated_in_production(
     made = run("db", "make", "initial")
     listed = run("db", "status", "--format", "json")
     adopted = run("db", "migrate")
+    repeated = run("db", "migrate")
     again = run("call", "sign")
     production = {
         "ACTIONHERO_ENV": "production",
@@ -112,6 +113,7 @@ def test_a_new_project_is_migrated_in_production(
     ]
     assert listed.returncode == 1
     assert adopted.stdout == "book.0001_initial: tables already exist\n"
+    assert (repeated.stdout, repeated.stderr) == ("", "there are no pending migrations\n")
     assert again.stdout == "2\n", again.stderr
     assert process.returncode == 78
     assert "pending: book.0001_initial; run: actionhero db migrate" in process.stderr

@@ -138,7 +138,15 @@ def migrate(context: CommandContext, label: str | None, name: str | None) -> Non
     """
     app = _load(context)
     with audited(app, context, "db.migrate", {"label": label, "name": name}):
-        _with_engine(app, lambda engine: engine.migrate(label, name, click.echo))
+        steps: list[str] = []
+
+        def report(step: str) -> None:
+            steps.append(step)
+            click.echo(step)
+
+        _with_engine(app, lambda engine: engine.migrate(label, name, report))
+        if not steps:
+            click.echo("there are no pending migrations", err=True)
 
 
 @db.command()
