@@ -235,7 +235,7 @@ async def test_unknown_names_list_the_available_ones(notebook: Any) -> None:
     with pytest.raises(ConfigurationError) as nothing_applied:
         await notebook.rollback()
 
-    assert str(unknown_label.value) == "no models have the label 'nots'; available: notes"
+    assert str(unknown_label.value) == "no models have the label 'nots'; did you mean 'notes'?"
     assert str(unknown_name.value) == (
         "migration '0009' of 'notes' does not exist; available: 0001_initial"
     )

@@ -621,9 +621,9 @@ def test_a_read_only_server_is_unavailable(own_server: ThrowAwayPostgres) -> Non
 def test_notifications_are_received_after_a_restart(own_server: ThrowAwayPostgres) -> None:
     """The listener reconnects."""
     store = PostgresStore(options_of(own_server), "jobs", result_ttl_ms=60_000)
-    store.register_worker("one")
     wake_event = threading.Event()
     store.wake_events.add(wake_event)
+    store.register_worker("one")
     # As soon as it listens.
     assert wake_event.wait(30)
     own_server.kill()
@@ -700,12 +700,14 @@ def test_concurrent_jobs_of_one_key_are_one(open_store: Callable[..., PostgresSt
 
 
 def test_jobs_are_committed_or_rolled_back_with_a_transaction(
-    store: PostgresStore, server: ThrowAwayPostgres
+    open_store: Callable[..., PostgresStore], server: ThrowAwayPostgres
 ) -> None:
     """Of another connection. Waiting workers are notified at the commit, not before."""
     lost, kept = new_job(), new_job(key="k", deduplication_window_ms=60_000)
-    wake_event = threading.Event()
+    store, wake_event = open_store(), threading.Event()
     store.wake_events.add(wake_event)
+    store.register_worker("one")
+    # As soon as it listens.
     assert wake_event.wait(30)
     wake_event.clear()
 

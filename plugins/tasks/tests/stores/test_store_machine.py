@@ -130,6 +130,10 @@ def _expire_lease(store: JobStore, worker_id: str) -> None:
     store._client.zadd(store._key("workers"), {worker_id: store.now_ms() - 1})
 
 
+# Threads of the connections use it for their delays, at any moment.
+@pytest.mark.filterwarnings(
+    "ignore:Do not use the `random` module:hypothesis.errors.HypothesisDeprecationWarning"
+)
 @lengths
 @pytest.mark.parametrize("store", ["embedded", "in_redis", "in_postgres", "in_redis_with_rabbitmq"])
 def test_a_store_behaves_like_the_model(
