@@ -394,22 +394,25 @@ async def test_health_is_unknown_before_the_first_checks(
     await expect(window.page.locator(".health-summary")).to_have_text("The checks are running")
 
 
-async def test_names_of_failed_checks_are_readable_on_a_phone(
-    open_window: Open, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("problem", ["", "no answer " * 20], ids=["healthy", "failed"])
+@pytest.mark.parametrize("width", [360, 1440])
+async def test_names_of_checks_are_on_one_line(
+    open_window: Open, monkeypatch: pytest.MonkeyPatch, problem: str, width: int
 ) -> None:
-    """They have their width beside a long reason."""
-    check = {"name": "database", "healthy": False, "problem": "no answer " * 20, "seconds": 1}
+    """Also beside a long reason."""
+    check = {"name": "database", "healthy": not problem, "problem": problem, "seconds": 1}
 
-    async def fail(status: overview.ProcessStatus) -> list[dict[str, Any]]:
+    async def checks(status: overview.ProcessStatus) -> list[dict[str, Any]]:
         return [check]
 
-    monkeypatch.setattr(overview.ProcessStatus, "_health", fail)
-    window = await open_window("ada", viewport={"width": 360, "height": 740})
+    monkeypatch.setattr(overview.ProcessStatus, "_health", checks)
+    window = await open_window("ada", viewport={"width": width, "height": 740})
     await window.open("overview")
     box = await window.page.locator(".checks b").first.bounding_box()
 
     assert box is not None
     assert box["width"] > 40
+    assert box["height"] < 30
 
 
 async def _no_checks(status: overview.ProcessStatus) -> None:
