@@ -6,7 +6,7 @@ import asyncio
 from typing import TYPE_CHECKING
 
 from actionhero import Server
-from actionhero.lifecycle import Drain, DrainState
+from actionhero.lifecycle import Drain
 
 if TYPE_CHECKING:
     import pytest
@@ -68,7 +68,7 @@ async def test_all_servers_shut_down_step_by_step() -> None:
         "two closes",
         "one closes",
     ]
-    assert drain.state is DrainState.STOPPED
+    assert drain.has_begun
 
 
 async def test_readiness_ends_first() -> None:
@@ -78,13 +78,13 @@ async def test_readiness_ends_first() -> None:
 
     class Observer(RecordingServer):
         async def stop_accepting(self) -> None:
-            readiness.append(drain.ready)
+            readiness.append(not drain.has_begun)
 
-    assert drain.ready
+    assert not drain.has_begun
     await drain.run([Observer([])], LONG_SECONDS)
 
     assert readiness == [False]
-    assert not drain.ready
+    assert drain.has_begun
 
 
 async def test_open_calls_finish_before_servers_close() -> None:
@@ -153,7 +153,7 @@ async def test_a_drain_without_servers_ends_immediately() -> None:
     drain = Drain()
 
     assert await drain.run([], LONG_SECONDS) == []
-    assert drain.state is DrainState.STOPPED
+    assert drain.has_begun
 
 
 async def test_closing_has_a_time_limit(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -398,6 +398,30 @@ async def test_transports_read_the_credentials_of_headers() -> None:
         assert read({"Authorization": ""}) is None
 
 
+async def test_repeated_credentials_are_parsed_once() -> None:
+    """A client repeats its headers; only credentials that are read are remembered."""
+    async with running_app(TokenPlugin(), action_with(SignedIn())) as app:
+        read = app.app.pipeline.authentication.read
+        first = read({"Authorization": "Bearer abc"})
+        assert read({"Authorization": "Bearer abc"}) is first
+        assert read({"X-Key": "abc"}) is read({"X-Key": "abc"})
+        assert read({"X-Key": "Bearer abc"}) == Credentials("key", "Bearer abc")
+        assert read({"Authorization": "Bearer abd"}) == Credentials("bearer", "abd")
+
+        for number in range(2_000):
+            assert read({"Authorization": f"Bearer {number}"}) == Credentials("bearer", str(number))
+            assert read({"Authorization": f"Basic {number}"}) is None
+        assert read({"Authorization": "Bearer abc"}) is not first
+
+
+def test_the_digest_of_credentials_is_that_of_the_secret() -> None:
+    """It distinguishes all secrets, also those that are not UTF-8."""
+    tokens = ["abc", "abd", "", "é", "\udce9"]
+
+    assert len({Credentials("bearer", token).digest for token in tokens}) == len(tokens)
+    assert Credentials("bearer", "abc").digest == Credentials("key", "abc").digest
+
+
 class RepeatedHeaders(dict[str, str]):
     """Headers of which one may be repeated, as a multidict of a server."""
 

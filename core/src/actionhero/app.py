@@ -16,7 +16,7 @@ from actionhero.declarations.components import check_components
 from actionhero.errors import BootError, ConfigurationError, PluginError
 from actionhero.health import Health
 from actionhero.initializer import Initializer, Resources, sort_initializers
-from actionhero.lifecycle import DrainState, Lifecycle
+from actionhero.lifecycle import Lifecycle
 from actionhero.middleware import Middleware
 from actionhero.pipeline import Pipeline
 from actionhero.pipeline.exception_reports import ExceptionReporter, ExceptionReports
@@ -200,7 +200,7 @@ class App:
     def is_stopping(self) -> bool:
         """Whether the shutdown has begun: no new calls are accepted."""
         # Not by `ready`: every call over a socket asks.
-        return self.lifecycle.drain.state is not DrainState.RUNNING
+        return self.lifecycle.drain.has_begun
 
     @property
     def grace_seconds(self) -> float:
@@ -210,7 +210,7 @@ class App:
     @property
     def ready(self) -> bool:
         """Whether new calls are accepted: until the shutdown begins."""
-        return self.lifecycle.drain.ready
+        return not self.lifecycle.drain.has_begun
 
     async def start(self) -> None:
         """Start all initializers and servers of this mode."""

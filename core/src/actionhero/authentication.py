@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 
 #: The header of `Credentials.scheme` and `Credentials.token` (RFC 9110 §11.6.2).
 AUTHORIZATION: Final = "Authorization"
+#: How many values of headers are remembered, and up to which length.
+_REMEMBERED: Final = 512
+_REMEMBERED_LENGTH: Final = 2048
 #: A token (RFC 9110 §5.6.2).
 _SCHEME: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 
@@ -106,6 +109,8 @@ class Authentication:
                 self._by_scheme.setdefault(scheme.lower(), []).append(authenticator)
         #: The headers with secrets, and their schemes; empty: the value begins with the scheme.
         self._sources = tuple(schemes.items())
+        #: The credentials in the values of headers, which a client repeats in all of its requests.
+        self._remembered: dict[tuple[str, str], Credentials] = {}
 
     def __bool__(self) -> bool:
         """Return whether any credentials are read."""
@@ -139,17 +144,16 @@ class Authentication:
         """
         found = None
         are_several = False
-        getall = getattr(headers, "getall", None)
         for name, scheme in self._sources:
             if name not in headers:
                 continue
+            getall = getattr(headers, "getall", None)
             values = (headers[name],) if getall is None else getall(name)
             if len(values) > 1:
                 are_several = True
-            if scheme:
-                credentials = Credentials(scheme, values[0])
-            else:
-                credentials = self._parse(values[0])
+            credentials = self._remembered.get((scheme, values[0]))
+            if credentials is None:
+                credentials = self._parse(scheme, values[0])
                 if credentials.scheme not in self._by_scheme:
                     continue
             if found is not None:
@@ -160,7 +164,21 @@ class Authentication:
             raise MalformedRequest(f"the request has several credentials; send only one of {names}")
         return found
 
-    def _parse(self, authorization: str) -> Credentials:
+    def _parse(self, scheme: str, value: str) -> Credentials:
+        """Return the credentials in the value of a header, and remember them if they are read.
+
+        Args:
+            scheme: The scheme of the header; empty: the value begins with it.
+            value: The value.
+        """
+        credentials = Credentials(scheme, value) if scheme else self._parse_authorization(value)
+        if credentials.scheme in self._by_scheme and len(value) <= _REMEMBERED_LENGTH:
+            if len(self._remembered) >= _REMEMBERED:
+                self._remembered.clear()
+            self._remembered[scheme, value] = credentials
+        return credentials
+
+    def _parse_authorization(self, authorization: str) -> Credentials:
         """Return the scheme and the rest, which is refused later if it is malformed."""
         scheme, _, rest = authorization.partition(" ")
         lower = scheme.lower()

@@ -7,8 +7,9 @@ import time
 from typing import Final
 
 _BATCH: Final = 256
-#: The digit with the variant bits of RFC 9562, section 4.1, for each random digit.
-_VARIANT: Final = dict(zip("0123456789abcdef", "89ab" * 4, strict=True))
+#: Set the version in the first of four random bytes, and the variant in the third.
+_VERSION: Final = bytes(0x70 | byte & 0x0F for byte in range(256))
+_VARIANT: Final = bytes(0x80 | byte & 0x3F for byte in range(256))
 
 _tails: list[str] = []
 _millisecond = 0
@@ -26,7 +27,7 @@ def new_identifier() -> str:
     if now != _millisecond:
         _millisecond = now
         stamp = f"{now:012x}"
-        _head = f"{stamp[:8]}-{stamp[8:]}-7"
+        _head = f"{stamp[:8]}-{stamp[8:]}-"
     try:
         return _head + _tails.pop()
     except IndexError:
@@ -35,12 +36,12 @@ def new_identifier() -> str:
 
 
 def _more_tails() -> list[str]:
-    digits = os.urandom(10 * _BATCH).hex()
-    return [
-        f"{digits[i : i + 3]}-{_VARIANT[digits[i + 3]]}{digits[i + 4 : i + 7]}"
-        f"-{digits[i + 7 : i + 19]}"
-        for i in range(0, len(digits), 20)
-    ]
+    fields = bytearray(os.urandom(4 * _BATCH))
+    fields[::4] = fields[::4].translate(_VERSION)
+    fields[2::4] = fields[2::4].translate(_VARIANT)
+    groups = fields.hex("-", 2).split("-")
+    nodes = os.urandom(6 * _BATCH).hex("-", 6).split("-")
+    return [f"{a}-{b}-{c}" for a, b, c in zip(groups[::2], groups[1::2], nodes, strict=True)]
 
 
 # A forked worker must not use the same random bits as its parent.

@@ -109,10 +109,13 @@ def loads_plain(data: bytes | bytearray) -> Any:
 
     The result contains nothing that inputs refuse: no NUL, lone surrogate or infinity.
     """
-    if b"\\" in data or orjson is None:
-        return None
     classes = data.translate(_CLASSES)
-    if classes.count(_OPENING) > MAX_DEPTH or classes.find(_ORJSON_LIMIT) >= 0:
+    if (
+        _ESCAPE in classes
+        or classes.count(_OPENING) > MAX_DEPTH
+        or classes.find(_ORJSON_LIMIT) >= 0
+        or orjson is None
+    ):
         return None
     try:
         # orjson refuses what would become an infinity.

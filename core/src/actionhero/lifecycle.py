@@ -149,14 +149,6 @@ def error_text(error: BaseException) -> str:
     return f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
 
 
-class DrainState(StrEnum):
-    """The state of the shutdown of servers. It only moves forward."""
-
-    RUNNING = "running"
-    DRAINING = "draining"
-    STOPPED = "stopped"
-
-
 class Drain:
     """The shutdown of all servers together.
 
@@ -170,12 +162,8 @@ class Drain:
         self, describe: Callable[[Server], str] = lambda server: f"server {server.name!r}"
     ) -> None:
         self._describe = describe
-        self.state = DrainState.RUNNING
-
-    @property
-    def ready(self) -> bool:
-        """Whether new calls are accepted, for `/readyz`."""
-        return self.state is DrainState.RUNNING
+        #: Whether the shutdown has begun: no new calls are accepted.
+        self.has_begun = False
 
     async def run(self, servers: Sequence[Server], grace_seconds: float) -> list[Failure]:
         """Shut down all `servers`.
@@ -187,10 +175,10 @@ class Drain:
         Returns:
             The failures. Every step is taken for every server nevertheless.
         """
-        if self.state is not DrainState.RUNNING:
+        if self.has_begun:
             return []
         # First of all, so that load balancers send no further requests.
-        self.state = DrainState.DRAINING
+        self.has_begun = True
         failures: list[Failure] = []
         for server in servers:
             try:
@@ -207,7 +195,6 @@ class Drain:
             except BaseException as error:  # noqa: BLE001 - the others must be closed, too
                 _raise_cancellation(error)
                 failures.append((self._describe(server), error))
-        self.state = DrainState.STOPPED
         return failures
 
     async def _finish(self, servers: Sequence[Server], grace_seconds: float) -> list[Failure]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from asyncio import current_task, get_running_loop
 from collections.abc import Callable, Hashable
 from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar
 
@@ -50,14 +51,16 @@ class TimeoutQueue(Generic[Entry]):
 
     def add(self, entry: Entry) -> None:
         """Start the timeout of `entry`; if it is in the queue already, its timeout restarts."""
+        # To the end: the order is that of expiry.
+        self._times.pop(entry, None)
+        self.add_new(entry)
+
+    def add_new(self, entry: Entry) -> None:
+        """Start the timeout of `entry`, which is not in the queue."""
         loop = self.loop
         if loop is None:
-            loop = self.loop = asyncio.get_running_loop()
-        when = loop.time() + self.seconds
-        if entry in self._times:
-            # To the end: the order is that of expiry.
-            del self._times[entry]
-        self._times[entry] = when
+            loop = self.loop = get_running_loop()
+        self._times[entry] = when = loop.time() + self.seconds
         if self._timer is None:
             self._timer = loop.call_at(when, self._expire_due)
 
@@ -114,7 +117,7 @@ class CallTimeout:
         self._cancelling = task.cancelling()
         #: Whether this limit has cancelled the task.
         self.expired = False
-        queue.add(self)
+        queue.add_new(self)
 
     def cancel(self) -> None:
         """Cancel the limit."""
@@ -149,8 +152,8 @@ class CallTimeouts:
     def start(self, seconds: float, task: asyncio.Task[Any] | None = None) -> CallTimeout:
         """Cancel `task`, or the running task, in `seconds`, unless the limit is cancelled first."""
         if task is None:
-            loop = asyncio.get_running_loop()
-            task = asyncio.current_task(loop)
+            loop = get_running_loop()
+            task = current_task(loop)
             assert task is not None  # noqa: S101 - the pipeline is awaited, so there is a task
         else:
             loop = task.get_loop()

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import cached_property
+from hashlib import blake2b
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -83,13 +85,20 @@ def session_principal(user: Any) -> Principal:
 ANONYMOUS: Final = Principal(kind="anonymous", scopes=frozenset())
 
 
-class Credentials(NamedTuple):
+@dataclass(frozen=True, repr=False)
+class Credentials:
     """Credentials that a client sends with a call, other than a session."""
 
     #: The authentication scheme in lower case, such as `bearer`.
     scheme: str
     #: The secret.
     token: str
+
+    @cached_property
+    def digest(self) -> bytes:
+        """The digest of the secret, by which authenticators cache principals: BLAKE2b."""
+        # A header that is not UTF-8 has lone surrogates.
+        return blake2b(self.token.encode("utf-8", "surrogatepass")).digest()
 
     def __repr__(self) -> str:
         # Without the secret.

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from hashlib import blake2b
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
@@ -93,9 +92,3 @@ class CredentialCache:
 
     def __len__(self) -> int:
         return len(self._entries)
-
-
-def digest_of(token: str) -> bytes:
-    """Return the digest of credentials, for this cache."""
-    # BLAKE2b is faster than SHA-256 here. A header that is not UTF-8 has lone surrogates.
-    return blake2b(token.encode("utf-8", "surrogatepass")).digest()

@@ -69,14 +69,15 @@ class Dispatcher:
         #: Whether requests for actions bypass aiohttp's router; native middlewares need it.
         self.bypasses_aiohttp = False
 
-    async def dispatch(self, request: web.Request) -> Response:
+    def dispatch(self, request: web.Request) -> Awaitable[Response]:
         """Return the response to a request that the server has received."""
+        # Not a coroutine itself, as `_dispatch_action`.
         path, query = split_target(request)
         if path in self._upgrades.by_path and (upgrade := self._upgrades.find(request, path)):
-            return await self._upgrades.handle(request, upgrade, path, query)
+            return self._upgrades.handle(request, upgrade, path, query)
         if self.bypasses_aiohttp and (path.startswith(self._path_start) or path == self._prefix):
-            return await self._dispatch_action(request, path, query)
-        return await self._dispatch_native(request, self.endpoints.get(path))
+            return self._dispatch_action(request, path, query)
+        return self._dispatch_native(request, self.endpoints.get(path))
 
     async def dispatch_routed(self, request: web.Request) -> Response:
         """Return the response to a request that aiohttp has routed to the actions.

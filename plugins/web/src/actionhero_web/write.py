@@ -134,7 +134,9 @@ class ResponseWriter:
                 body,
                 headers,
                 # The unread rest of a body must not be parsed as the next request.
-                closing=closing or not request.content.is_eof() or self._is_last_response(request),
+                closing=closing
+                or not request.content.is_eof()
+                or (self.draining and self._is_last_response(request)),
             )
         return None
 
@@ -203,7 +205,7 @@ class ResponseWriter:
             add_cache_headers(response, None, is_signed_in=is_signed_in)
         else:
             add_cache_headers(response, context.cache, is_signed_in=context.is_signed_in)
-        if self._is_last_response(request):
+        if self.draining and self._is_last_response(request):
             close_after(response)
 
     def _respond(
@@ -228,9 +230,7 @@ class ResponseWriter:
         return response
 
     def _is_last_response(self, request: web.BaseRequest) -> bool:
-        """Whether the server shuts down, and the client has sent no further request."""
-        if not self.draining:
-            return False
+        """Whether the client has sent no further request, while the server shuts down."""
         protocol = request.protocol
         return not (isinstance(protocol, HttpProtocol) and protocol.has_pipelined_requests)
 

@@ -68,7 +68,8 @@ class CallQueue:
         if key is not None and type(key) is not str:
             # Malformed, which only an action that uses the key refuses.
             key = ""
-        if self._waiting or self._is_blocked(action):
+        # Nearly always no other call runs, so nothing blocks this one.
+        if self._waiting or (self._running and self._is_blocked(action)):
             pending = PendingCall(eager=not action.streams)
             return self._enqueue(OpenCall(session, id, action, inputs, pending, carrier, key))
         if action.streams:

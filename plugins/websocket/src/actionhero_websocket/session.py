@@ -84,7 +84,8 @@ class WebSocketSession(Socket):
         id = message.get("messageId", messages.NO_ID)
         kind = message.get("messageType")
         is_subscription = kind in _SUBSCRIPTION_KINDS
-        if self._exceeds(self._subscription_rate if is_subscription else self._rate, id):
+        rate = self._subscription_rate if is_subscription else self._rate
+        if rate.limit and self._exceeds(rate, id):
             return
         if kind == "action":
             self._handle_call(id, message, is_plain=is_plain)
@@ -104,13 +105,11 @@ class WebSocketSession(Socket):
             self.fail(frames.INVALID_TEXT, "Received text that is not UTF-8")
             return
         id = messages.read_id(content)
-        if not self._exceeds(self._rate, id):
+        if not (self._rate.limit and self._exceeds(self._rate, id)):
             self.send_error(id, messages.malformed(error))
 
     def _exceeds(self, rate: MessageRate, id: Any) -> bool:
         """Count a message; return whether it exceeds the rate, and send the error if it does."""
-        if not rate.limit:
-            return False
         now = self.registry.loop.time()
         if not rate.count(now):
             return False

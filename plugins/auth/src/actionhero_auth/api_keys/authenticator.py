@@ -10,7 +10,7 @@ from actionhero_auth.api_keys.key_format import KeyFormat
 from actionhero_auth.api_keys.key_service import ApiKeys
 from actionhero_auth.api_keys.key_verifier import KeyVerifier
 from actionhero_auth.api_keys.revocations import KeyRevocations
-from actionhero_auth.credential_cache import CredentialCache, digest_of
+from actionhero_auth.credential_cache import CredentialCache
 from actionhero_auth.revocation_notices import RevocationNotices
 from actionhero_auth.settings import AuthSettings
 
@@ -66,15 +66,14 @@ class ApiKeyAuthenticator(Authenticator):
         generation = self._cache.generation
         principal, expires_at = await self._verifier.verify(token)
         expires = None if expires_at is None else expires_at.timestamp()
-        self._cache.add(digest_of(token), principal, generation, expires)
+        self._cache.add(credentials.digest, principal, generation, expires)
         if expires is not None:
             self._notices.publish_at(principal.credential_id, expires)
         return principal
 
     def recall(self, credentials: Credentials) -> Principal | None:
         """Return the principal of a key that was verified a moment ago."""
-        token = credentials.token
-        return self._cache.get(digest_of(token)) if token.startswith(self._start) else None
+        return self._cache.get(credentials.digest)
 
     def security_schemes(self) -> Mapping[str, Mapping[str, Any]]:
         """Return the security schemes for API documents."""

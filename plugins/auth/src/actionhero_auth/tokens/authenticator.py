@@ -6,7 +6,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from actionhero import Authenticator
-from actionhero_auth.credential_cache import CredentialCache, digest_of
+from actionhero_auth.credential_cache import CredentialCache
 from actionhero_auth.revocation_notices import RevocationNotices
 from actionhero_auth.roles import RolePermissions
 from actionhero_auth.settings import AuthSettings
@@ -83,14 +83,14 @@ class TokenAuthenticator(Authenticator):
         verified = await verifier.verify(token, unverified)
         # Not the generation from before: the keys may have been fetched for this token.
         self._cache.add(
-            digest_of(token), verified.principal, self._cache.generation, verified.expires
+            credentials.digest, verified.principal, self._cache.generation, verified.expires
         )
         self._notices.publish_at(verified.principal.credential_id, verified.expires)
         return verified.principal
 
     def recall(self, credentials: Credentials) -> Principal | None:
         """Return the principal of a token that was verified a moment ago."""
-        return self._cache.get(digest_of(credentials.token))
+        return self._cache.get(credentials.digest)
 
     def security_schemes(self) -> Mapping[str, Mapping[str, Any]]:
         """Return the security scheme for API documents."""

@@ -67,10 +67,13 @@ class BodyReader:
         content = request._payload
         if not content.is_eof() or content.total_bytes > (limit_bytes or content.total_bytes):
             return b""
-        if content.exception() is not None or hdrs.CONTENT_ENCODING in request.headers:
+        if hdrs.CONTENT_ENCODING in request.headers:
             return b""
-        # Stored, so that an action can verify a signature with `await connection.raw.read()`.
-        body = request._read_bytes = content.read_nowait()
+        try:
+            # Stored, so that an action can verify a signature with `await connection.raw.read()`.
+            body = request._read_bytes = content.read_nowait()
+        except Exception:  # noqa: BLE001 - of the parser; the next read raises it again
+            return b""
         return body
 
     async def read(self, request: web.BaseRequest, limit_bytes: int) -> bytes:

@@ -35,8 +35,9 @@ class ClientResolver:
     def connect(self, request: web.BaseRequest) -> tuple[str, WebConnection]:
         """Return the identifier of a request, and the connection for its call."""
         if self._is_direct:
-            connection = self._connection_type("web", remote_address(request), raw=request)
-            return new_identifier(), connection
+            protocol = request.protocol
+            remote = protocol.remote if type(protocol) is HttpProtocol else request.remote
+            return new_identifier(), self._connection_type("web", remote, raw=request)
         client = self.client(request)
         request_id = client.request_id or new_identifier()
         return request_id, self._connection_type("web", client.address, raw=request)

@@ -82,7 +82,7 @@ class HttpProtocol(RequestHandler):
         self._body: Any = None
         #: The error that follows the requests received so far.
         self._rejection: RejectedRequest | None = None
-        #: Whether aiohttp has parsed all received data: one small request, to a waiting connection.
+        #: Whether aiohttp has parsed all received data, the last of it a small request.
         self._has_only_request = False
         #: Whether the client has closed its side of the connection.
         self._has_eof = False
@@ -112,7 +112,10 @@ class HttpProtocol(RequestHandler):
         elif self.framer.is_request(data):
             self._writes.received += 1
             self._has_only_request = (
-                len(data) <= MAX_REQUEST_BYTES and self._waiter is not None and not self._messages
+                len(data) <= MAX_REQUEST_BYTES
+                and not self._messages
+                and not self._reading_paused
+                and not self._buffer_paused
             )
             _data_received(self, data)
         elif self._rejection is None:

@@ -75,20 +75,22 @@ class JsonResponse:
                 extra = _SIGNED_IN
             else:
                 extra = _encode(self.extra_headers)
-        head = b"%b%b%b%b\r\nContent-Length: %d\r\n\r\n" % (
+        is_joined = len(body) <= JOIN_BYTES
+        response = b"%b%b%b%b\r\nContent-Length: %d\r\n\r\n%b" % (
             self.head,
             self.request_id.encode(),
             extra,
             b"" if keep_alive else b"\r\nConnection: close",
             len(body),
+            body if is_joined else b"",
         )
         protocol = request.protocol
-        if len(body) > JOIN_BYTES:
-            transport.writelines((head, body))
+        if not is_joined:
+            transport.writelines((response, body))
         elif keep_alive and isinstance(protocol, HttpProtocol):
-            protocol.write_response(transport, head + body)
+            protocol.write_response(transport, response)
         else:
-            transport.write(head + body)
+            transport.write(response)
         if protocol.writing_paused:
             # Wait for a slow client; the server's sweep aborts a stalled one.
             await protocol._drain_helper()
