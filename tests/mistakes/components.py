@@ -253,9 +253,8 @@ COMPONENTS: list[Mistake] = [
             return []
         """,
         "application 'guestbook' implements the unknown hook "
-        "'actionhero_initializer' (guestbook.py); did you mean "
-        "'actionhero_initializers'? Fix the name, or install and enable the plugin "
-        "that specifies it",
+        "'actionhero_initializer' (guestbook.py); fix the name, or install and enable the plugin "
+        "that specifies it; did you mean 'actionhero_initializers'?",
     ),
     Mistake(
         "a hook with another argument",

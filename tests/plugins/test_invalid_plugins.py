@@ -133,8 +133,8 @@ HOOKS = "from __future__ import annotations\nfrom actionhero import hookimpl\n\n
     [
         pytest.param(
             "@hookimpl\ndef actionhero_actoins(): ...\n",
-            "implements the unknown hook 'actionhero_actoins' (PATH:4); did you mean "
-            "'actionhero_actions'? Fix the name, ",
+            "implements the unknown hook 'actionhero_actoins' (PATH:4); fix the name, or install "
+            "and enable the plugin that specifies it; did you mean 'actionhero_actions'?",
             id="unknown hook",
         ),
         pytest.param(

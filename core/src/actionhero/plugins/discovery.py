@@ -17,7 +17,11 @@ from typing import TYPE_CHECKING, Any
 
 from actionhero.errors import name_hint
 from actionhero.plugins import VERSION
-from actionhero.plugins.entry_points import entry_points, invalid_entry_points
+from actionhero.plugins.entry_points import (
+    entry_point_files,
+    entry_points,
+    invalid_entry_points,
+)
 
 if TYPE_CHECKING:
     from actionhero.settings.sources import BootSettings
@@ -88,7 +92,8 @@ def find_plugins(boot: BootSettings) -> tuple[list[Plugin], list[str]]:
 
     A plugin that fails is returned too: listings show it.
     """
-    problems = invalid_entry_points()
+    files = list(entry_point_files())
+    problems = invalid_entry_points(files)
     plugins = sorted(
         (
             Plugin(
@@ -100,7 +105,7 @@ def find_plugins(boot: BootSettings) -> tuple[list[Plugin], list[str]]:
                 requires=entry_point.requires,
                 attribute=entry_point.attribute,
             )
-            for entry_point in entry_points(GROUP)
+            for entry_point in entry_points(GROUP, files)
         ),
         key=lambda plugin: (plugin.name, plugin.distribution or ""),
     )

@@ -12,10 +12,11 @@ import contextlib
 import os
 import re
 import sys
-from typing import TYPE_CHECKING, NamedTuple
+from itertools import takewhile
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
 
 class EntryPoint(NamedTuple):
@@ -32,16 +33,25 @@ class EntryPoint(NamedTuple):
     attribute: str = ""
 
 
-def entry_points(group: str) -> list[EntryPoint]:
+#: The metadata folder of a distribution with entry points, and the lines of their file; `None`
+#: instead of those of a file that is not UTF-8.
+EntryPointFile: TypeAlias = "tuple[str, list[str] | None]"
+
+
+def entry_points(group: str, files: Iterable[EntryPointFile] | None = None) -> list[EntryPoint]:
     """Return the entry points of `group` of all distributions on `sys.path`.
 
     Of distributions with the same name the first on the path counts, as for imports. Invalid files
     are left out: see `invalid_entry_points`.
+
+    Args:
+        group: The group.
+        files: The result of `entry_point_files`, to read them once only.
     """
     if _has_archives():
         return list(_from_importlib(group))
     by_distribution: dict[str, list[EntryPoint]] = {}
-    for path, lines in _entry_point_files():
+    for path, lines in entry_point_files() if files is None else files:
         if lines is None or f"[{group}]" not in lines or _invalid_line(lines):
             continue
         name, version, requires = _metadata(path)
@@ -55,18 +65,21 @@ def entry_points(group: str) -> list[EntryPoint]:
     return [entry for entries in by_distribution.values() for entry in entries]
 
 
-def invalid_entry_points() -> list[str]:
+def invalid_entry_points(files: Iterable[EntryPointFile] | None = None) -> list[str]:
     """Return a message for each distribution whose `entry_points.txt` is invalid.
 
     `importlib.metadata` raises for each of them, without their names, to every library that reads
     entry points. One is pydantic, for its plugins: these are then disabled, so that pydantic can
     be imported and commands can report the error.
+
+    Args:
+        files: The result of `entry_point_files`, to read them once only.
     """
     messages = []
     if _has_archives():
         messages = list(_invalid_for_importlib())
     else:
-        for path, lines in _entry_point_files():
+        for path, lines in entry_point_files() if files is None else files:
             fault = "is not UTF-8" if lines is None else _invalid_line(lines)
             if fault:
                 messages.append(_invalid_message(*_metadata(path)[:2], fault, path))
@@ -83,11 +96,8 @@ def _has_archives() -> bool:
     return any(os.path.isfile(folder) for folder in sys.path)
 
 
-def _entry_point_files() -> Iterator[tuple[str, list[str] | None]]:
-    """Yield the metadata folder of each distribution with entry points, and the lines of the file.
-
-    Instead of the lines of a file that is not UTF-8, `None`.
-    """
+def entry_point_files() -> Iterator[EntryPointFile]:
+    """Yield the files with the entry points of all distributions on `sys.path`."""
     for folder in dict.fromkeys(sys.path):
         for path in _metadata_folders(folder or "."):
             try:
@@ -142,13 +152,11 @@ def _metadata(path: str) -> tuple[str, str, tuple[str, ...]]:
     """Return name, version and requirements of the distribution with the metadata at `path`."""
     lines: list[str] = []
     with contextlib.suppress(UnicodeDecodeError):
-        lines = _read(os.path.join(path, "METADATA")) or _read(os.path.join(path, "PKG-INFO"))
+        lines = _read_headers(os.path.join(path, "METADATA"))
+        lines = lines or _read_headers(os.path.join(path, "PKG-INFO"))
     name = version = ""
     requires = []
     for line in lines:
-        if not line:
-            # The description begins here.
-            break
         key, _, value = line.partition(": ")
         if key == "Name":
             name = value
@@ -165,6 +173,15 @@ def _read(path: str) -> list[str]:
     try:
         with open(path, encoding="utf-8") as file:
             return [line.strip() for line in file]
+    except OSError:
+        return []
+
+
+def _read_headers(path: str) -> list[str]:
+    """Return the lines before the first empty one, after which the description begins."""
+    try:
+        with open(path, encoding="utf-8") as file:
+            return list(takewhile(bool, map(str.strip, file)))
     except OSError:
         return []
 

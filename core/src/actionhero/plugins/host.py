@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import difflib
 import inspect
 import os
 import sys
 from collections.abc import Iterable, Sequence
+from types import FunctionType
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import pluggy
@@ -45,7 +45,7 @@ class PluginHost:
         # The plugin of each contribution, by identity. The contribution is stored too, so that its
         # identity is not reused.
         self._origins: dict[int, tuple[Any, Plugin]] = {}
-        self._manager = pluggy.PluginManager("actionhero")
+        self._manager = _PluginManager("actionhero")
         self._manager.add_hookspecs(hookspecs)
         self._manager.add_hookspecs(pipeline_hookspecs)
         self._trace = bool(os.environ.get(TRACE_VARIABLE))
@@ -105,15 +105,9 @@ class PluginHost:
         if caller is None or not caller.has_spec():
             if options["optionalhook"] or self._lacks_specifications:
                 return None
-            near = difflib.get_close_matches(name, sorted(self.hooks), n=1)
-            known = (
-                f"did you mean {near[0]!r}?"
-                if near
-                else f"available: {', '.join(sorted(self.hooks))}."
-            )
             return (
-                f"implements the unknown hook {name!r} ({location}); {known} Fix the name, or "
-                "install and enable the plugin that specifies it"
+                f"implements the unknown hook {name!r} ({location}); fix the name, or install and "
+                f"enable the plugin that specifies it; {name_hint(name, sorted(self.hooks))}"
             )
         if inspect.iscoroutinefunction(function) or inspect.isasyncgenfunction(function):
             return (
@@ -127,7 +121,7 @@ class PluginHost:
                 "the option"
             )
         supported = set(caller.spec.argnames)
-        if unknown := sorted(set(inspect.signature(function).parameters) - supported):
+        if unknown := sorted(set(_parameters(function)) - supported):
             return (
                 f"implements {name!r} ({location}) with the unknown argument "
                 f"{', '.join(map(repr, unknown))}; remove it; "
@@ -327,16 +321,42 @@ def load_plugins(sources: Sources) -> PluginHost:
     return host
 
 
+class _PluginManager(pluggy.PluginManager):
+    """A manager that examines only the attributes that may be hook implementations."""
+
+    def parse_hookimpl_opts(self, plugin: Any, name: str) -> Any:
+        # pluggy examines each attribute of a module in detail, most of which are imported names.
+        if inspect.ismodule(plugin) and not hasattr(
+            vars(plugin).get(name), IMPLEMENTATION_ATTRIBUTE
+        ):
+            return None
+        return super().parse_hookimpl_opts(plugin, name)
+
+
 def _hook_functions(implementation: Any) -> Iterable[tuple[str, Any]]:
     """Yield the functions of a plugin that are marked as hooks, or named like one."""
+    static = inspect.ismodule(implementation) and vars(implementation)
     for name in dir(implementation):
-        function = inspect.getattr_static(implementation, name, None)
+        function = (
+            static.get(name) if static else inspect.getattr_static(implementation, name, None)
+        )
         if not callable(function) and not isinstance(function, staticmethod | classmethod):
             continue
         function = getattr(implementation, name, None)
         has_hook_name = name.startswith("actionhero_") and inspect.isroutine(function)
         if hasattr(function, IMPLEMENTATION_ATTRIBUTE) or has_hook_name:
             yield name, function
+
+
+def _parameters(function: Any) -> Iterable[str]:
+    """Return the names of the parameters of a function or method."""
+    if type(function) is not FunctionType or hasattr(function, "__wrapped__"):
+        return inspect.signature(function).parameters
+    # Far faster than the signature.
+    code = function.__code__
+    count = code.co_argcount + code.co_kwonlyargcount
+    count += bool(code.co_flags & inspect.CO_VARARGS) + bool(code.co_flags & inspect.CO_VARKEYWORDS)
+    return code.co_varnames[:count]
 
 
 def _location(function: Any) -> str:

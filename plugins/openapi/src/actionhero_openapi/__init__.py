@@ -8,8 +8,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from actionhero import lazy_names
-from actionhero_openapi.operation import Operation as Operation
-from actionhero_openapi.operation import operation_of as operation_of
 
 if TYPE_CHECKING:
     from actionhero_openapi.breaking import Change as Change
@@ -19,6 +17,8 @@ if TYPE_CHECKING:
     from actionhero_openapi.document import api_info as api_info
     from actionhero_openapi.document_files import document_command as document_command
     from actionhero_openapi.error_responses import error_schemas as error_schemas
+    from actionhero_openapi.operation import Operation as Operation
+    from actionhero_openapi.operation import operation_of as operation_of
     from actionhero_openapi.operations import result_type as result_type
     from actionhero_openapi.schemas import Components as Components
     from actionhero_openapi.schemas import reference as reference
@@ -37,11 +37,11 @@ __getattr__, __dir__, __all__ = lazy_names(
         ".document": ["OpenApiDocument", "api_info"],
         ".document_files": ["document_command"],
         ".error_responses": ["error_schemas"],
+        ".operation": ["Operation", "operation_of"],
         ".operations": ["result_type"],
         ".schemas": ["Components", "reference", "response_schema", "transform"],
         ".security": ["ApiSecurity", "session_cookie"],
         ".settings": ["OpenApiSettings"],
         ".type_schemas": ["TypeSchemas"],
     },
-    eager=["Operation", "operation_of"],
 )

@@ -8,9 +8,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from actionhero import lazy_names
-from actionhero_web.responses.caching import Cache as Cache
-from actionhero_web.routes.route import Route as Route
-from actionhero_web.routes.route_group import Routes as Routes
 
 if TYPE_CHECKING:
     from actionhero_web.application import REQUEST_HANDLER as REQUEST_HANDLER
@@ -42,6 +39,7 @@ if TYPE_CHECKING:
     from actionhero_web.operators.sign_in_limiter import SignInLimiter as SignInLimiter
     from actionhero_web.operators.tokens import SignedTokens as SignedTokens
     from actionhero_web.responses.cache_headers import SIGNED_IN as SIGNED_IN
+    from actionhero_web.responses.caching import Cache as Cache
     from actionhero_web.responses.cors import Cors as Cors
     from actionhero_web.responses.encoded_response import EncodedResponse as EncodedResponse
     from actionhero_web.responses.encoded_response import Headers as Headers
@@ -52,6 +50,8 @@ if TYPE_CHECKING:
     from actionhero_web.responses.response_formats import ResponseFormat as ResponseFormat
     from actionhero_web.responses.server_sent_events import encode_event as encode_event
     from actionhero_web.routes.action_routes import routes_of as routes_of
+    from actionhero_web.routes.route import Route as Route
+    from actionhero_web.routes.route_group import Routes as Routes
     from actionhero_web.settings import WebSettings as WebSettings
 
 __getattr__, __dir__, __all__ = lazy_names(
@@ -76,6 +76,7 @@ __getattr__, __dir__, __all__ = lazy_names(
         ".operators.tokens": ["SignedTokens"],
         ".observation": ["WebObserver"],
         ".responses.cache_headers": ["SIGNED_IN"],
+        ".responses.caching": ["Cache"],
         ".responses.cors": ["Cors"],
         ".responses.encoded_response": ["EncodedResponse", "Headers"],
         ".responses.encoder": ["BodyEncoder"],
@@ -84,7 +85,8 @@ __getattr__, __dir__, __all__ = lazy_names(
         ".responses.response_formats": ["ResponseFormat"],
         ".responses.server_sent_events": ["encode_event"],
         ".routes.action_routes": ["routes_of"],
+        ".routes.route": ["Route"],
+        ".routes.route_group": ["Routes"],
         ".settings": ["WebSettings"],
     },
-    eager=["Cache", "Route", "Routes"],
 )
