@@ -205,7 +205,7 @@ class _ReplyProtocol(asyncio.Protocol):
         """Write a command; under load, together with others of this turn of the event loop."""
         is_first = not self.pending
         self.pending.append(command)
-        self._timeouts.add(command.future)
+        self._timeouts.add_new(command.future)
         if is_first:
             self._transport.write(command.packed)
             return
