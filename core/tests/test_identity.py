@@ -191,6 +191,128 @@ async def test_a_function_can_let_anonymous_callers_in() -> None:
         assert await app.call("guarded", id=1) == {"id": 1, "user": None}
 
 
+async def _no(call: Call) -> bool:
+    """No caller."""
+    return False
+
+
+async def _without_await(call: Call) -> Any:
+    """Forgets `await`, so that the result is a coroutine."""
+    return _no(call)
+
+
+def _generator(call: Call) -> Any:
+    """Yields its decision instead of returning it."""
+    yield False
+
+
+async def _asynchronous_generator(call: Call) -> Any:
+    """Yields its decision instead of returning it."""
+    yield False
+
+
+def _method(call: Call) -> Any:
+    """Forgets the parentheses."""
+    return call.principal.has_scope
+
+
+def _requirement(call: Call) -> Any:
+    """Returns a requirement, which is not checked."""
+    return Scope("messages:admin")
+
+
+class _WithoutAwait(Requirement):
+    """A requirement of a plugin that forgets `await`."""
+
+    condition = "nothing"
+
+    async def is_met(self, call: Call) -> bool:
+        return _no(call)  # type: ignore[return-value]
+
+
+@pytest.mark.parametrize(
+    ("fault", "text"),
+    [
+        (_without_await, "returned 'coroutine', which is always true"),
+        (_generator, "returned 'generator', which is always true"),
+        (_asynchronous_generator, "returned 'async_generator', which is always true"),
+        (_method, "returned 'method', which is always true"),
+        (_requirement, "<Scope: the scope 'messages:admin'> is not true or false"),
+        (lambda call: NotImplemented, "returned 'NotImplementedType', which is always true"),
+        (lambda call: bool, "returned 'type', which is always true"),
+        (_WithoutAwait(), "<_WithoutAwait: nothing>, which action 'guarded' requires, returned"),
+    ],
+    ids=lambda item: getattr(item, "__name__", None),
+)
+@pytest.mark.parametrize("combine", ["alone", "and", "or"])
+async def test_a_result_that_is_no_decision_lets_no_caller_in(
+    fault: Any, text: str, combine: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    """It is true for every caller; that is our fault, and the log names it."""
+    requirement = {
+        "alone": lambda: fault,
+        "and": lambda: SignedIn() & fault,
+        "or": lambda: Permission("admin") | fault,
+    }[combine]()
+    async with running_app(action_with(requirement)) as app:
+        outcome = await app.connect(principal=READER).outcome("guarded", id=1)
+
+    assert outcome.error is not None
+    assert outcome.error.message == "Internal error"
+    assert text in caplog.text
+
+
+@pytest.mark.parametrize("result", [1, "yes", [0], {"role": "admin"}], ids=repr)
+async def test_a_value_is_a_decision(result: Any) -> None:
+    """Such as the roles of a caller, or a row."""
+    async with running_app(action_with(lambda call: result)) as app:
+        assert await app.connect(principal=READER).call("guarded", id=1)
+    async with running_app(action_with(lambda call: type(result)())) as app:
+        with pytest.raises(Forbidden):
+            await app.connect(principal=READER).call("guarded", id=1)
+
+
+@pytest.mark.parametrize("error", [Forbidden("Members only"), SignInRequired("Sign in again")])
+async def test_another_alternative_may_be_met_after_a_refusal(error: Exception) -> None:
+    """In any order; if none is met, the caller gets the refusal."""
+
+    def refuses(call: Call) -> bool:
+        raise error
+
+    for requirement in (
+        refuses | Scope("messages:read"),
+        Scope("messages:read") | refuses,
+        (SignedIn() & refuses) | Scope("messages:read"),
+    ):
+        async with running_app(action_with(requirement)) as app:
+            assert await app.connect(principal=READER).call("guarded", id=1)
+            with pytest.raises(type(error), match=str(error)):
+                await app.connect(principal=WRITER).call("guarded", id=1)
+
+
+async def test_an_outage_is_not_a_requirement_that_is_not_met() -> None:
+    """The next alternative is not asked: a repetition of the call would have another result."""
+
+    def fails(call: Call) -> bool:
+        raise ServiceUnavailable("Try again")
+
+    async with running_app(action_with(fails | Scope("messages:read"))) as app:
+        with pytest.raises(ServiceUnavailable):
+            await app.connect(principal=READER).call("guarded", id=1)
+
+
+def test_words_do_not_combine_requirements() -> None:
+    """`Scope("a") and Scope("b")` would be the second of them alone."""
+    for combine in (
+        lambda: Scope("a") and Scope("b"),
+        lambda: Scope("a") or Scope("b"),
+        lambda: not Scope("a"),
+        lambda: (Scope("a") & Scope("b")) and SignedIn(),
+    ):
+        with pytest.raises(TypeError, match=r"combine requirements by '&' and '|', not by 'and'"):
+            combine()
+
+
 async def test_a_session_is_a_principal() -> None:
     """The user of the session; signing in during a call changes the principal."""
 
@@ -251,6 +373,41 @@ async def test_the_source_of_permissions_is_asked() -> None:
             await app.connect(principal=READER).call("guarded", id=1)
         with pytest.raises(SignInRequired):
             await app.call("guarded", id=1)
+
+
+@pytest.mark.parametrize("permissions", ["administrator", b"admin", None, 7, iter(["admin"])])
+async def test_a_source_of_permissions_returns_names(
+    permissions: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A part of a text is no permission, and the log names the source."""
+
+    class Source(PermissionSource):
+        """Returns something else."""
+
+        async def permissions_of(self, principal: Principal) -> frozenset[str]:
+            return permissions  # type: ignore[no-any-return]
+
+    class Plugin:
+        """A plugin with a source of permissions."""
+
+        @hookimpl
+        def actionhero_permissions(self) -> PermissionSource:
+            return Source()
+
+    async with running_app(Plugin(), action_with(Permission("admin"))) as app:
+        outcome = await app.connect(principal=USER).outcome("guarded", id=1)
+
+    assert outcome.error is not None
+    assert outcome.error.message == "Internal error"
+    assert "Source.permissions_of returned " in caplog.text
+
+
+@pytest.mark.parametrize("names", ["scopes", "permissions"])
+def test_the_scopes_of_a_principal_are_no_text(names: str) -> None:
+    """A part of it would be one: `orders:read` in `orders:read:own`."""
+    values: dict[str, Any] = {names: "orders:read:own"}
+    with pytest.raises(TypeError, match=f"the {names} of a principal are a frozenset of names"):
+        Principal("ada", **values)
 
 
 class Tokens(Authenticator):

@@ -9,6 +9,7 @@ from abc import abstractmethod
 from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias
 
 from actionhero.errors import Forbidden, SignInRequired
+from actionhero.identity.decision import decision
 from actionhero.middleware import Middleware
 
 if TYPE_CHECKING:
@@ -51,7 +52,7 @@ class Requirement(Middleware):
             SignInRequired: The caller is anonymous.
             Forbidden: The caller does not meet the condition.
         """
-        if await self.is_met(call):
+        if await _decision_of(self, call):
             return
         if call.principal.is_anonymous:
             raise SignInRequired
@@ -75,6 +76,13 @@ class Requirement(Middleware):
 
     def __ror__(self, other: Check) -> Requirement:
         return AnyOf(_operand(other), self)
+
+    def __bool__(self) -> bool:
+        # `Scope("a") and Scope("b")` would be the second of them alone.
+        raise TypeError(
+            f"{self!r} is not true or false; combine requirements by '&' and '|', not by 'and', "
+            "'or' and 'not', and check one in a function by 'await requirement.is_met(call)'"
+        )
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__}: {self.condition}>"
@@ -162,7 +170,8 @@ class Predicate(Requirement):
 
     async def is_met(self, call: Call) -> bool:
         met = self.function(call)
-        return bool(await met if inspect.isawaitable(met) else met)
+        result: bool = await met if inspect.isawaitable(met) else met
+        return result
 
 
 class _Combined(Requirement):
@@ -203,13 +212,17 @@ class AllOf(_Combined):
 
     async def is_met(self, call: Call) -> bool:
         for part in self.parts:
-            if not await part.is_met(call):
+            if not await _decision_of(part, call):
                 return False
         return True
 
 
 class AnyOf(_Combined):
-    """Requires one of its parts: `a | b`."""
+    """Requires one of its parts: `a | b`.
+
+    A part that refuses the caller by an error of its own is not met; that error is raised if none
+    of the others is met.
+    """
 
     _conjunction = "or"
 
@@ -217,10 +230,31 @@ class AnyOf(_Combined):
         return tuple(dict.fromkeys(choice for part in self.parts for choice in part.alternatives()))
 
     async def is_met(self, call: Call) -> bool:
+        refusal: SignInRequired | Forbidden | None = None
         for part in self.parts:
-            if await part.is_met(call):
-                return True
+            try:
+                if await _decision_of(part, call):
+                    return True
+            except (SignInRequired, Forbidden) as error:
+                refusal = refusal or error
+        if refusal is not None:
+            raise refusal
         return False
+
+
+async def _decision_of(requirement: Requirement, call: Call) -> bool:
+    """Return whether a requirement is met.
+
+    Raises:
+        TypeError: The result is no decision.
+    """
+    met = await requirement.is_met(call)
+    try:
+        return decision(met)
+    except TypeError as error:
+        raise TypeError(
+            f"{requirement!r}, which action {call.action.name!r} requires, {error}"
+        ) from None
 
 
 def requirement_of(value: Any) -> Any:

@@ -50,6 +50,28 @@ async def test_users_have_the_permissions_of_their_roles() -> None:
         ]  # fmt: skip
 
 
+@pytest.mark.parametrize("roles", ["host", b"host", None, 7])
+async def test_a_function_returns_names_of_roles(
+    roles: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The letters of a text are no roles, and the log names the function."""
+
+    class Plugin:
+        @hookimpl
+        def actionhero_auth_roles(self) -> list[RoleFunction]:
+            async def roles_of_user(principal: Principal) -> Any:
+                return roles
+
+            return [roles_of_user]
+
+    async with club(None, Plugin(), **ROLES) as app:
+        outcome = await app.connect(principal=Principal("bob")).outcome("close")
+
+    assert outcome.error is not None
+    assert outcome.error.message == "Internal error"
+    assert "roles_of_user' of actionhero_auth_roles returned " in caplog.text
+
+
 async def test_without_roles_another_plugin_knows_the_permissions() -> None:
     """This package does not take the place of another source."""
 

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from actionhero import RunMode, Session, TypedError
+from actionhero import RunMode, Session, TypedError, hookimpl
 from actionhero.json import loads
 from actionhero.testing import running_app
-from actionhero_channels import Channels, plugin
+from actionhero_channels import Channel, Channels, plugin
 from actionhero_channels.testing import RecordingSubscriber, captured_broadcasts
 from actionhero_redis import RedisClients
 from actionhero_redis import plugin as redis_plugin
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from actionhero.testing import RunningApp
+    from actionhero_channels import Subscription
 
 SESSION = Session()
 
@@ -123,6 +124,34 @@ async def test_refused_subscriptions_leave_no_state(
         assert (str(raised.value), raised.value.type.value) == (message, type_)
         assert not app.get(Channels).subscriber_counts
         assert not subscriber.connection.subscriptions
+
+
+async def test_a_channel_that_returns_its_decision_admits_no_connection(folder: Path) -> None:
+    """It would be ignored: `authorize` refuses by an error."""
+
+    class Club(Channel):
+        """Returns whether a connection may subscribe."""
+
+        name = "returning"
+
+        async def authorize(self, subscription: Subscription) -> None:
+            return False  # type: ignore[return-value]
+
+    class ClubPlugin:
+        """Provides the channel."""
+
+        @hookimpl
+        def actionhero_channels(self) -> list[type[Channel]]:
+            return [Club]
+
+    environ = {"ACTIONHERO_REDIS__MODE": "memory"}
+    async with running_app(
+        redis_plugin, plugin, ClubPlugin(), environ=environ, folder=folder
+    ) as app:
+        with pytest.raises(TypeError, match="'returning': authorize returned False; return noth"):
+            await app.get(Channels).subscribe(RecordingSubscriber(), "returning", session=SESSION)
+
+        assert not app.get(Channels).subscriber_counts
 
 
 async def test_the_number_of_subscriptions_is_limited(application: Any, folder: Path) -> None:

@@ -133,6 +133,34 @@ async def test_an_exception_hides_the_broadcast(
     ] * 2
 
 
+@pytest.mark.parametrize("result", ["coroutine", "method"])
+async def test_a_result_that_is_no_decision_hides_the_broadcast(
+    channels: Channels,
+    result: str,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """It would be true for every subscriber."""
+
+    async def is_recipient() -> bool:
+        return False
+
+    def visible(self: Any, delivery: Delivery, subscription: Subscription) -> Any:
+        if delivery.message["to"] == 1:
+            return True
+        return is_recipient() if result == "coroutine" else subscription.session.get
+
+    monkeypatch.setattr(Stored, "visible", visible)
+    subscriber = await subscribe(channels, "stored:1", 1)
+
+    await channels.broadcast("stored:1", {"to": 2})
+    shown = await channels.broadcast("stored:1", {"to": 1})
+    await subscriber.wait_for(deliveries=1)
+
+    assert [each.id for each in subscriber.deliveries] == [shown]
+    assert f"returned {result!r}, which is always true" in caplog.text
+
+
 async def test_presence_events_are_filtered(channels: Channels) -> None:
     """They are broadcasts of the sender `presence`, whose message is text."""
     one = await subscribe(channels, "present", 1)

@@ -38,6 +38,15 @@ class Principal:
     #: The public identifier of the credentials, for audit logs and revocations; never the secret.
     credential_id: str = ""
 
+    def __post_init__(self) -> None:
+        # A part of a text would be one of its scopes: `"orders:read" in "orders:read:own"`.
+        for name in ("scopes", "permissions"):
+            if isinstance(getattr(self, name), str | bytes):
+                raise TypeError(
+                    f"the {name} of a principal are a frozenset of names, not one text; "
+                    "write frozenset({…}), or frozenset(text.split())"
+                )
+
     @property
     def id(self) -> str:
         """The user as text; empty for an anonymous caller."""

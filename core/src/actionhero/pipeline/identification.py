@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Collection
 from contextlib import aclosing, suppress
 from typing import TYPE_CHECKING, Any
 
@@ -115,13 +116,24 @@ class Identification:
                 await self.session_store.open(connection)
 
     async def has_permission(self, principal: Principal, name: str) -> bool:
-        """Return whether a principal has a permission; an anonymous one has none."""
+        """Return whether a principal has a permission; an anonymous one has none.
+
+        Raises:
+            TypeError: The source of permissions returned something else than names.
+        """
         if name in principal.permissions:
             return True
         source = self._permission_source
         if source is None or principal.is_anonymous:
             return False
-        return name in await source.permissions_of(principal)
+        permissions: Any = await source.permissions_of(principal)
+        # A part of a text is not one of its names.
+        if isinstance(permissions, str | bytes) or not isinstance(permissions, Collection):
+            raise TypeError(
+                f"{type(source).__qualname__}.permissions_of returned "
+                f"{type(permissions).__name__!r}; return a frozenset of names"
+            )
+        return name in permissions
 
     @property
     def has_revocations(self) -> bool:

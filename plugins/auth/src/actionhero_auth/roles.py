@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterable
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from actionhero import PermissionSource, Principal
 from actionhero_auth.settings import AuthSettings
@@ -50,11 +50,26 @@ class RolePermissions(PermissionSource):
         """Return the permissions of a principal."""
         roles = [*self._users.get(principal.id, ())]
         for function in self._functions:
-            roles += await function(principal)
+            roles += _names(await function(principal), function)
         permissions = self.of_roles(roles)
         if principal.scopes is not None:
             return permissions & principal.scopes
         return permissions
+
+
+def _names(roles: Any, function: RoleFunction) -> Iterable[str]:
+    """Return the roles of a function.
+
+    Raises:
+        TypeError: It returned something else than names; the letters of a text are no roles.
+    """
+    if isinstance(roles, str | bytes) or not isinstance(roles, Iterable):
+        name = getattr(function, "__qualname__", type(function).__qualname__)
+        raise TypeError(
+            f"the function {name!r} of actionhero_auth_roles returned {type(roles).__name__!r}; "
+            "return a list of names"
+        )
+    return roles
 
 
 def role_permissions(app: Application) -> RolePermissions | None:

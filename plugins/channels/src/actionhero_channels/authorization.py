@@ -5,13 +5,13 @@ from __future__ import annotations
 import asyncio
 import logging
 from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from actionhero import ServiceUnavailable
 from actionhero.transport import ends_task
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Awaitable, Callable
 
     from actionhero_channels.channel import Channel, Subscription
 
@@ -56,7 +56,13 @@ async def authorize(channel: Channel, subscription: Subscription) -> None:
             for middleware in channel.middleware:
                 await middleware.before(subscription)
                 entered += 1
-            await channel.authorize(subscription)
+            # A method that returns False is meant to refuse.
+            check: Callable[[Subscription], Awaitable[Any]] = channel.authorize
+            if (result := await check(subscription)) is not None:
+                raise TypeError(
+                    f"channel {subscription.channel!r}: authorize returned {result!r}; return "
+                    "nothing, and raise ChannelRefused to refuse a subscription"
+                )
     except BaseException:
         await run_after(channel, subscription, entered)
         raise

@@ -7,6 +7,7 @@ import logging
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
+from actionhero.transport import decision
 from actionhero_channels.channel import Channel
 
 if TYPE_CHECKING:
@@ -99,7 +100,7 @@ class Recipients:
 
     def _is_visible(self, delivery: Delivery, subscription: Subscription) -> bool:
         try:
-            return self._channel.visible(delivery, subscription)
+            return decision(self._channel.visible(delivery, subscription))
         except BaseException:
             if self._failed is not delivery:
                 self._failed = delivery
