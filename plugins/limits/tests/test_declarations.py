@@ -140,6 +140,23 @@ async def test_a_raising_function_is_our_fault(
     assert "KeyError" in caplog.text
 
 
+async def _tenant(call: Call) -> str:
+    return "tenant"
+
+
+@pytest.mark.parametrize("by", [lambda call: _tenant(call), lambda call: object()])
+async def test_a_function_without_a_value_for_each_caller_is_our_fault(
+    limited_app: Any, caplog: pytest.LogCaptureFixture, by: Any
+) -> None:
+    """Each call would have a limit of its own."""
+    limit = Limit("1/hour", by=by)
+    async with limited_app(action_with(limit)) as app:
+        outcome = await app.connect().outcome("search")
+
+    assert outcome.error.message == "Internal error"
+    assert "'by' of a limit is " in caplog.text
+
+
 @pytest.mark.parametrize("cost", [-1, float("nan"), "2", None], ids=repr)
 async def test_invalid_costs_are_our_fault_and_name_the_limit(
     limited_app: Any, caplog: pytest.LogCaptureFixture, cost: Any

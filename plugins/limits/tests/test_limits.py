@@ -391,6 +391,25 @@ async def test_invalid_checks_are_errors_of_the_author(limited_app: Any) -> None
             await limits.check("sms", rate="3")
         with pytest.raises(ValueError, match="the cost of limit 'sms' is -1"):
             await limits.check("sms", rate="3/hour", cost=-1)
+        with pytest.raises(ValueError, match="the burst of limit 'sms' is -1, which is below one"):
+            await limits.check("sms", rate="3/hour", burst=-1)
+        with pytest.raises(TypeError, match="'by' of a limit is 'object'; it must be a text or a"):
+            await limits.check("sms", rate="3/hour", by=object())
+
+
+@pytest.mark.parametrize("algorithm", ["gcra", "sliding_window"])
+@pytest.mark.parametrize("mode", ["redis", "memory", "local"])
+async def test_the_smallest_cost_is_one_that_the_store_takes(
+    limited_app: Any, algorithm: str, mode: str, request: pytest.FixtureRequest
+) -> None:
+    """Below the resolution of its time."""
+    environ = (
+        {"REDIS_URL": request.getfixturevalue("redis_server").url} if mode == "redis" else None
+    )
+    store = "local" if mode == "local" else "redis"
+    async with limited_app(environ=environ, algorithm=algorithm, store=store) as app:
+        for cost in (5e-324, 1e-9, 0.0001):
+            await app.get(Limits).check("sms", rate="1000000/second", cost=cost)
 
 
 async def test_unlimited_actions_have_no_middleware(limited_app: Any) -> None:

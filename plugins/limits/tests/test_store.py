@@ -10,7 +10,7 @@ from actionhero import Action, PluginError, RateLimited, RunMode
 from actionhero_limits import Limit, Limits, gcra
 from actionhero_limits.quota import Quota, State, Take
 from actionhero_limits.refusals import CAPACITY, MAX_SECONDS, Refusals
-from actionhero_limits.store import LOCAL_CAPACITY, LocalStore
+from actionhero_limits.store import LOCAL_CAPACITY, LocalStore, digest_of
 from actionhero_redis import RedisClients
 from actionhero_redis.testing import redis_cluster  # noqa: F401 - a fixture
 from actionhero_web import plugin as web_plugin
@@ -138,6 +138,20 @@ async def test_a_local_store_forgets_the_least_recent_callers(
     [edith], _ = await store.take([Take(quota, "edith")])
 
     assert (ada.wait_us, edith.wait_us) == (0, 3_600_000_000)
+
+
+async def test_only_the_digest_of_a_caller_resets_its_count(clock: Clock) -> None:
+    """The digest is an input of an operator, with any characters."""
+    store, quota = LocalStore(gcra, clock), Quota("search", 1, 3600, 1)
+    refusals = refusals_at(clock)
+    await store.take([Take(quota, "ada")])
+    refusals.add(Take(quota, "ada"), STATE, now_us=0)
+
+    for digest in ("", "ungültig", "\ud800", digest_of("grace")):
+        assert not await store.reset(quota, digest)
+        assert not refusals.forget("search", digest)
+    assert await store.reset(quota, digest_of("ada"))
+    assert refusals.forget("search", digest_of("ada"))
 
 
 # -- the memory of refusals ------------------------------------------------------------------------

@@ -48,7 +48,8 @@ local reply = {now}
 for i = 1, #KEYS do
   if not refused and cost[i] > 0 then
     current[i] = current[i] + emission[i] * cost[i]
-    local ttl = math.ceil((current[i] - now) / 1000)
+    -- At least one: a cost below the resolution of the time does not move it.
+    local ttl = math.max(1, math.ceil((current[i] - now) / 1000))
     redis.call('SET', KEYS[i], string.format('%.4f', current[i]), 'PX', ttl)
   end
   reply[3 * i - 1] = math.floor((span[i] - (current[i] - now)) / emission[i])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import ipaddress
 from functools import lru_cache
 from typing import TYPE_CHECKING, Final
@@ -91,8 +92,20 @@ def value_identity(value: object) -> str:
 
     Args:
         value: The value; `None` for all callers together.
+
+    Raises:
+        TypeError: Its text differs for each object, so that no call would be limited.
     """
-    return ALL if value is None else f"value:{value}"
+    if value is None:
+        return ALL
+    if type(value).__repr__ is object.__repr__ or inspect.isawaitable(value):
+        if inspect.iscoroutine(value):
+            value.close()
+        raise TypeError(
+            f"'by' of a limit is {type(value).__name__!r}; it must be a text or a number, the same "
+            "for each call of a caller"
+        )
+    return f"value:{value}"
 
 
 def address_filter(networks: Iterable[str]) -> Callable[[str | None], bool]:

@@ -114,9 +114,12 @@ class Limits:
         Raises:
             RateLimited: The limit is exceeded.
             ServiceUnavailable: The store cannot be reached, and `limits.on_failure` is `refuse`.
-            ValueError: The rate or the cost is invalid.
+            ValueError: The rate, the cost or the burst is invalid.
+            TypeError: The cost is not a number, or the text of `by` differs for each object.
         """
         calls, seconds = parse_rate(rate)
+        if burst is not None and burst < 1:
+            raise ValueError(f"the burst of limit {name!r} is {burst!r}, which is below one")
         quota = Quota(name, calls, seconds, (burst if self.has_bursts else None) or calls)
         take = Take(quota, value_identity(by), checked_cost(quota, cost))
         if self.enabled:

@@ -5,10 +5,9 @@ from __future__ import annotations
 import math
 import time
 from collections import OrderedDict
-from hmac import compare_digest
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from actionhero_limits.store import digest_of
+from actionhero_limits.store import digest_of, is_digest_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -111,7 +110,7 @@ class Refusals:
     def forget(self, limit: str, digest: str) -> bool:
         """Forget a caller, by the digest of its identity; return whether it was refused."""
         for name, identity in self._items:
-            if name == limit and compare_digest(digest_of(identity), digest):
+            if name == limit and is_digest_of(digest, identity):
                 del self._items[name, identity]
                 return True
         return False

@@ -30,6 +30,11 @@ def digest_of(identity: str) -> str:
     return blake2b(content, digest_size=_DIGEST_BYTES).hexdigest()
 
 
+def is_digest_of(text: str, identity: str) -> bool:
+    """Return whether a text, perhaps an input with any characters, is the digest of an identity."""
+    return compare_digest(digest_of(identity).encode(), text.encode(errors="replace"))
+
+
 class Algorithm(Protocol):
     """The module of an algorithm."""
 
@@ -152,7 +157,7 @@ class LocalStore:
     async def reset(self, quota: Quota, digest: str) -> bool:
         """Delete the count of an identity in this process."""
         for name, identity in self._stored:
-            if name == quota.name and compare_digest(digest_of(identity), digest):
+            if name == quota.name and is_digest_of(digest, identity):
                 del self._stored[name, identity]
                 return True
         return False
