@@ -33,6 +33,9 @@ async def test_sessions_of_a_user_are_listed_and_ended(site: Site) -> None:
         assert not await sessions.end(7, second.handle)
         # The handle belongs to another user.
         assert not await sessions.end(8, first.handle)
+        # Inputs of clients, perhaps.
+        for handle in ("", "ungültig", "\ud800", first.handle + "0"):
+            assert not await sessions.end(7, handle)
         assert (await phone.get("/whoami")).status_code == 401
         assert (await laptop.get("/whoami")).status_code == 200
         assert [summary.handle for summary in await sessions.of(7)] == [first.handle]

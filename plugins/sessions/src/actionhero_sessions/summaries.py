@@ -74,8 +74,10 @@ class Summaries:
 
     async def id_of(self, user: Any, handle: str) -> str | None:
         """Return the identifier of the session of a user with a handle."""
+        # A handle is perhaps an input, with any characters.
+        expected = handle.encode(errors="replace")
         for id in await self._ids(user):
-            if hmac.compare_digest(self._handle(id), handle):
+            if hmac.compare_digest(self._handle(id).encode(), expected):
                 return id
         return None
 
