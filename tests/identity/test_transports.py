@@ -257,8 +257,10 @@ async def test_status_and_challenge_name_the_missing_part(site: Site) -> None:
     assert (status, document["error"]["type"]) == (403, "CONNECTION_ACTION_FORBIDDEN")
     assert 'error="insufficient_scope", scope="write"' in challenge
 
-    status, document, _ = await site.request("GET", "/who", {**BEARER, **KEY})
-    assert (status, document["error"]["type"]) == (400, "CONNECTION_REQUEST_MALFORMED")
+    for method, path in (("GET", "/who"), ("PUT", "/write")):
+        status, document, _ = await site.request(method, path, {**BEARER, **KEY})
+        assert (status, document["error"]["type"]) == (400, "CONNECTION_REQUEST_MALFORMED")
+        assert document["error"]["message"].startswith("the request has several credentials")
 
 
 @pytest.mark.parametrize(

@@ -129,15 +129,16 @@ class RequestHandler:
             else:
                 buffered = self._decoder.decode_buffered(context)
                 payload = buffered or await self._decoder.decode(context)
-        except MalformedRequest as error:
+        except (Forbidden, MalformedRequest) as error:
+            # Before the session is opened, and the caller is identified: of a caller with several
+            # credentials, it is not known which one is meant.
+            if isinstance(error, Forbidden) or action.name in self._authorized:
+                outcome = self._pipeline.refuse(
+                    context.connection, error, request_id=context.request_id, name=action.name
+                )
+                return await self.writer.write(context, self.encoder.encode_error(context, outcome))
             # The pipeline logs the call.
             payload = InvalidPayload(error)
-        except Forbidden as error:
-            # Before the session is opened, and the caller is identified.
-            outcome = self._pipeline.refuse(
-                context.connection, error, request_id=context.request_id, name=action.name
-            )
-            return await self.writer.write(context, self.encoder.encode_error(context, outcome))
         if action.streams and self.streams.refuses(action):
             outcome = self._pipeline.refuse(
                 context.connection,
