@@ -11,7 +11,7 @@ import sys
 import tempfile
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, Literal
+from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias, get_args
 
 import click
 
@@ -34,6 +34,9 @@ _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 _LOCK_SECONDS: Final = 30.0
 _OPEN_TO_OTHERS: Final = stat.S_IRWXG | stat.S_IRWXO
 
+Kind: TypeAlias = Literal["token", "session"]
+Store: TypeAlias = Literal["keyring", "file"]
+
 
 @dataclass(frozen=True)
 class Profile:
@@ -44,12 +47,28 @@ class Profile:
     ca_file: str | None = None
     allow_http: bool = False
     #: The kind of the credentials, and the name of the cookie.
-    kind: Literal["token", "session"] = "token"
+    kind: Kind = "token"
     cookie: str = ""
     #: Where the secret is: `keyring` or `file`.
-    store: Literal["keyring", "file"] = "file"
+    store: Store = "file"
     #: The secret in the file.
     secret: str | None = field(default=None, repr=False)
+
+    def __post_init__(self) -> None:
+        # The file may be edited by hand; its values are parts of headers.
+        allow_http: Any = self.allow_http
+        texts: tuple[Any, ...] = (self.url, self.ca_file or "")
+        visible: tuple[Any, ...] = (self.cookie, self.secret or "")
+        is_valid = (
+            isinstance(allow_http, bool)
+            and self.kind in get_args(Kind)
+            and self.store in get_args(Store)
+            and all(isinstance(text, str) for text in (*texts, *visible))
+            and all(" " <= character <= "~" for text in visible for character in text)
+        )
+        if not is_valid:
+            # Without its values, one of which is a secret.
+            raise ValueError(f"the profile {self.name!r} has an invalid value")
 
     @property
     def server_url(self) -> ServerUrl:
