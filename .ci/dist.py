@@ -52,6 +52,8 @@ def main(arguments: list[str]) -> None:
     os.environ["SOURCE_DATE_EPOCH"] = run("git", "log", "-1", "--format=%ct").strip()
     for folder in sorted(folders):
         run("uv", "build", "--quiet", f"--out-dir={DIST}", folder)
+    # An upload would fail with the same message, after others have succeeded.
+    run("twine", "check", "--strict", *sorted(DIST.glob("*.whl")), *sorted(DIST.glob("*.tar.gz")))
     python = ENVIRONMENT / "bin" / "python"
     run("uv", "venv", "--quiet", "--clear", f"--python={sys.executable}", ENVIRONMENT)
     install = ("uv", "pip", "install", "--quiet", f"--python={python}", f"--find-links={DIST}")

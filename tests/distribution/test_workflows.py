@@ -6,6 +6,7 @@ import ast
 import re
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 from typing import Any, Final
 
@@ -14,6 +15,11 @@ import yaml
 from tests.conftest import ROOT
 
 WORKFLOWS: Final = sorted((ROOT / ".github" / "workflows").glob("*.yml"))
+PROJECTS: Final = sorted(
+    path
+    for pattern in ("core", "plugins/*", "example-plugins/*")
+    for path in ROOT.glob(f"{pattern}/pyproject.toml")
+)
 
 
 def load(name: str) -> dict[str, Any]:
@@ -56,6 +62,20 @@ def test_ci_runs_the_script_on_all_pythons() -> None:
     assert job["container"] == "python:${{ matrix.python }}-trixie"
 
 
+@pytest.mark.parametrize("path", PROJECTS, ids=lambda path: path.parent.name)
+def test_packages_claim_the_tested_versions_of_python(path: Path) -> None:
+    """A classifier is a claim, and CI its evidence."""
+    [job] = load("ci.yml")["jobs"].values()
+    classifiers = tomllib.loads(path.read_text("utf-8"))["project"]["classifiers"]
+    claimed = [
+        version
+        for line in classifiers
+        for version in re.findall(r"^Programming Language :: Python :: (3\.\d+)$", line)
+    ]
+
+    assert claimed == job["strategy"]["matrix"]["python"]
+
+
 def test_only_the_job_without_our_code_can_publish() -> None:
     """The job with the identity runs no code of the repository, and has no token of PyPI."""
     workflow = load("release.yml")
@@ -69,5 +89,8 @@ def test_only_the_job_without_our_code_can_publish() -> None:
     assert publishing["environment"] == "pypi"
     assert not any("checkout" in step.get("uses", "") for step in publishing["steps"])
     assert "secrets." not in text
+    # A second run continues an upload that failed halfway.
+    [upload] = [step for step in publishing["steps"] if "pypi-publish" in step.get("uses", "")]
+    assert upload["with"]["skip-existing"] is True
     # The audit is not skipped.
     assert "nox -s dist\n" in text
