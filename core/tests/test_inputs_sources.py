@@ -642,6 +642,43 @@ def test_headers_and_cookies_are_sources_of_inputs() -> None:
     }
 
 
+@pytest.mark.parametrize(
+    ("headers", "items"),
+    [
+        (["a"], ["a"]),
+        (["a, b"], ["a", "b"]),
+        (["a,b", "c"], ["a", "b", "c"]),
+        (["a,, ,\tb ,"], ["a", "b"]),
+        (['"a,b", c'], ['"a,b"', "c"]),
+        (['"a\\",b", c'], ['"a\\",b"', "c"]),
+        (['"a, b'], ['"a, b']),
+        (["[::1], [::2]"], ["[::1]", "[::2]"]),
+        (["a], b"], ["a]", "b"]),
+        ([""], ["default"]),
+        ([" , "], ["default"]),
+    ],
+)
+def test_lists_in_headers_are_split_at_their_commas(headers: list[str], items: list[str]) -> None:
+    """A proxy may combine several headers to one; text in quotes or brackets is one item."""
+
+    class Tagged(Inputs):
+        tags: Annotated[list[str], Header("X-Tags")] = ["default"]
+
+    assert mixed(Tagged, {}, headers={"X-Tags": headers}, cookies={}).tags == items
+
+
+def test_numbers_in_headers_are_split_or_an_array() -> None:
+    class Numbered(Inputs):
+        ids: Annotated[list[int] | None, Header("X-Ids")] = None
+        note: Annotated[str, Header("X-Note")] = ""
+
+    headers = {"X-Ids": ["1, 2"], "X-Note": ["a, b"]}
+    inputs = mixed(Numbered, {}, headers=headers, cookies={})
+
+    assert (inputs.ids, inputs.note) == ([1, 2], "a, b")
+    assert mixed(Numbered, {}, headers={"X-Ids": ["[1, 2]"]}, cookies={}).ids == [1, 2]
+
+
 @pytest.mark.parametrize("source", ["path", "body", "form", "decoded", "query"])
 def test_headers_come_from_nowhere_else(source: str) -> None:
     """A body or a link cannot replace a header over HTTP."""

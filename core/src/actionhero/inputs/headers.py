@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
 
 
 class Source:
@@ -38,7 +41,8 @@ class Source:
 class Header(Source):
     """The header of an input: `token: Annotated[str, Header("X-Token")]`.
 
-    A list has the values of all headers of that name. Names of headers are case-insensitive.
+    A list has the values of all headers of that name, and of each the items between its commas:
+    proxies combine several headers into one (RFC 9110 §5.3). Names of headers are case-insensitive.
     """
 
     __slots__ = ()
@@ -57,3 +61,29 @@ class Cookie(Source):
 def source_in(metadata: Any) -> Source | None:
     """Return the header or cookie in the metadata of a field, if there is one."""
     return next((item for item in metadata if isinstance(item, Source)), None)
+
+
+def header_items(values: Iterable[str]) -> list[str]:
+    """Return the items of the values of a list header (RFC 9110 §5.6.1); empty ones are ignored."""
+    return [item for value in values for item in map(str.strip, _split(value)) if item]
+
+
+def _split(value: str) -> Iterator[str]:
+    """Yield the parts between the commas that are neither in quotes nor in brackets."""
+    if '"' not in value and "[" not in value:
+        yield from value.split(",")
+        return
+    start = depth = 0
+    is_quoted = is_escaped = False
+    for position, character in enumerate(value):
+        if is_quoted:
+            is_quoted = character != '"' or is_escaped
+            is_escaped = character == "\\" and not is_escaped
+        elif character == '"':
+            is_quoted = True
+        elif character in "[]":
+            depth += 1 if character == "[" else -1
+        elif character == "," and depth <= 0:
+            yield value[start:position]
+            start = position + 1
+    yield value[start:]

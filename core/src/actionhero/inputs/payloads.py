@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from actionhero import json
 from actionhero.errors import MalformedRequest
+from actionhero.inputs.headers import Header, header_items
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
@@ -153,7 +154,11 @@ class MixedPayload:
         for fields, texts in ((schema.headers, self.headers), (schema.cookies, self.cookies)):
             if texts is not None:
                 hidden.update(*(field.names for field in fields.values()))
-                self._others |= {fields[name].name: values for name, values in texts.items()}
+                for name, values in texts.items():
+                    field = fields[name]
+                    is_list = field.is_list and not field.is_structure
+                    is_split = is_list and isinstance(field.source, Header)
+                    self._others[field.name] = header_items(values) if is_split else values
         return hidden
 
     def preview(self) -> Mapping[str, Any]:
