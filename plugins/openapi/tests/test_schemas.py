@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import date
 from decimal import Decimal
-from enum import Enum, IntEnum
+from enum import Enum, Flag, IntEnum, IntFlag
 from typing import TYPE_CHECKING, Annotated, Any, Literal, TypedDict
 
 import pytest
@@ -386,6 +386,65 @@ def test_an_input_in_the_path_is_not_in_the_body(document_of: DocumentOf) -> Non
         [parameter] = document["paths"][f"/user/{{{name}}}"]["put"]["parameters"]
         assert (parameter["in"], parameter["name"]) == ("path", name)
         assert parameter["schema"]["type"] == "integer"
+
+
+def test_lists_in_paths_have_one_text(document_of: DocumentOf) -> None:
+    """An array of numbers as JSON, or the only item of other lists: there are no commas."""
+
+    class Lists(Inputs):
+        ids: list[int]
+        pair: tuple[int, str]
+        words: list[str]
+        days: set[date]
+
+    document = document_of(action_with(Lists, "GET /it/{ids}/{pair}/{words}/{days}"))
+    ids, pair, words, days = document["paths"]["/it/{ids}/{pair}/{words}/{days}"]["get"][
+        "parameters"
+    ]
+
+    assert ids["content"]["application/json"]["schema"]["type"] == "array"
+    assert pair["content"]["application/json"]["schema"]["type"] == "array"
+    assert words["schema"] == {"type": "string", "minLength": 1, "pattern": "^[^\\u0000]*$"}
+    assert days["schema"] == {"type": "string", "format": "date", "minLength": 1}
+
+
+def test_flags_are_integers(document_of: DocumentOf) -> None:
+    """Not only those with a name: a combination is a value."""
+
+    class Bits(Flag):
+        READ = 1
+        WRITE = 4
+
+    class Open(IntFlag):
+        ONE = 1
+
+    class Values(Inputs):
+        bits: Bits
+        open: Open
+
+    schemas = document_of(action_with(Values))["components"]["schemas"]
+
+    assert not {"enum", "const"} & (schemas["Bits"].keys() | schemas["Open"].keys())
+    assert schemas["Bits"]["type"] == schemas["Open"]["type"] == "integer"
+    assert (schemas["Bits"]["minimum"], schemas["Bits"]["maximum"]) == (0, 5)
+    assert schemas["Open"]["maximum"] == 2**63 - 1
+
+
+@pytest.mark.parametrize("annotation", [None, Literal[None], int | None, Literal["a", None]])
+def test_null_is_an_empty_object_in_results(document_of: DocumentOf, annotation: Any) -> None:
+    class Show(Action):
+        name = "show"
+        web = "GET /it"
+
+        async def run(self) -> Any: ...
+
+    Show.run.__annotations__["return"] = annotation
+    content = document_of(Show)["paths"]["/it"]["get"]["responses"]["200"]["content"]
+    name = content["application/json"]["schema"]["$ref"].rpartition("/")[2]
+    schema = document_of(Show)["components"]["schemas"][name]
+
+    assert {"type": "object", "maxProperties": 0} in schema.get("anyOf", [schema])
+    assert "null" not in str(schema)
 
 
 def test_headers_and_cookies_are_parameters(document_of: DocumentOf) -> None:

@@ -150,8 +150,13 @@ class RequestParts:
             if self._route.path.endswith(f"{{{input_name}:path}}"):
                 rest = "The rest of the path, which may have slashes."
                 parameter["description"] = f"{parameter.get('description', '')} {rest}".strip()
+        is_json = field is not None and field.is_structure
+        if location == "path" and schema.get("type") == "array":
+            is_json = is_json or _is_json_array(schema)
+            # A path has one text: an array of values that are not texts, or the only item.
+            schema = schema if is_json else {**schema.get("items", {}), "minLength": 1}
         schema = self._components.request(schema)
-        if field is not None and field.is_structure:
+        if is_json:
             # Nested inputs are JSON in the text of the parameter.
             parameter["content"] = {JSON: {"schema": schema}}
         else:
@@ -190,6 +195,12 @@ def _accepted(schema: Schema, fields: Sequence[InputField]) -> Schema:
         },
         "required": [names.get(key, key) for key in schema.get("required", ())],
     }
+
+
+def _is_json_array(schema: Schema) -> bool:
+    """Return whether the text of an array is read as JSON, as none of its items is a text."""
+    item_type = schema.get("items", {}).get("type")
+    return "prefixItems" in schema or item_type in {"integer", "number", "boolean"}
 
 
 def _untyped(fields: Sequence[InputField]) -> Schema:

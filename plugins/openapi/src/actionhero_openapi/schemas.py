@@ -16,7 +16,6 @@ REF_TEMPLATE: Final = REF_PREFIX + "{model}"
 #: The types of JSON Schema of parsed values.
 JSON_TYPES: Final = {bool: "boolean", int: "integer", float: "number", str: "string",
                      list: "array", dict: "object", type(None): "null"}  # fmt: skip
-_NULL: Final = {"type": "null"}
 _EMPTY_OBJECT: Final = {"type": "object", "maxProperties": 0}
 #: The range of integers in requests without their own limits: signed 64-bit integers.
 SMALLEST_INTEGER: Final = -(2**63)
@@ -120,7 +119,7 @@ def text_schema(schema: Schema) -> Schema:
     """Return the schema of an input that is sent as text, which cannot be `null`."""
     if "anyOf" not in schema:
         return schema
-    variants = [variant for variant in schema["anyOf"] if variant != _NULL]
+    variants = [variant for variant in schema["anyOf"] if not _is_null(variant)]
     rest = {key: value for key, value in schema.items() if key != "anyOf"}
     if rest.get("default", ...) is None:
         del rest["default"]
@@ -129,12 +128,17 @@ def text_schema(schema: Schema) -> Schema:
 
 def response_schema(schema: Schema) -> Schema:
     """Return the schema of a response, in which `None` is an empty object."""
-    if schema == _NULL:
+    if _is_null(schema):
         return dict(_EMPTY_OBJECT)
-    if _NULL in schema.get("anyOf", ()):
-        variants = [_EMPTY_OBJECT if each == _NULL else each for each in schema["anyOf"]]
+    if any(map(_is_null, schema.get("anyOf", ()))):
+        variants = [_EMPTY_OBJECT if _is_null(each) else each for each in schema["anyOf"]]
         return {**schema, "anyOf": variants}
     return schema
+
+
+def _is_null(schema: Schema) -> bool:
+    """Return whether `null` is the only value of a schema, which may list it."""
+    return schema.get("type") == "null"
 
 
 def without(schema: Schema, names: Iterable[str]) -> Schema:

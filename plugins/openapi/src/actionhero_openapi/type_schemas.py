@@ -10,6 +10,9 @@ import logging
 import math
 from collections.abc import Mapping
 from decimal import Decimal
+from enum import Flag
+from functools import reduce
+from operator import or_
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 from pydantic import BaseModel, SecretBytes, SecretStr, TypeAdapter
@@ -30,7 +33,7 @@ from actionhero_openapi.schemas import (
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from pydantic_core.core_schema import WithDefaultSchema
+    from pydantic_core.core_schema import EnumSchema, WithDefaultSchema
 
 logger = logging.getLogger("actionhero.openapi")
 
@@ -130,6 +133,18 @@ class _Generator(GenerateJsonSchema):
         if self.mode == "serialization" and "writeOnly" in generated:
             # A secret in a result is sent.
             generated["writeOnly"] = False
+        return generated
+
+    def enum_schema(self, schema: EnumSchema) -> Schema:
+        generated = super().enum_schema(schema)
+        if issubclass(schema["cls"], Flag):
+            # Any combination of its members is a value; of an `IntFlag`, any integer.
+            for key in ("const", "enum"):
+                generated.pop(key, None)
+            generated["type"] = "integer"
+            if not issubclass(schema["cls"], int):
+                largest = reduce(or_, (member.value for member in schema["members"]), 0)
+                generated |= {"minimum": 0, "maximum": largest}
         return generated
 
     def default_schema(self, schema: WithDefaultSchema) -> Schema:
