@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated, Any, NotRequired, TypedDict
 
 import pytest
 from pydantic import BaseModel, ConfigDict, model_validator
@@ -154,3 +154,23 @@ async def test_mappings_for_models_are_validated() -> None:
     async with running_app(Reversed) as app:
         assert await app.connect().run(Reversed, {"fullName": "Ada"}) == "Adareversed"
         assert await app.connect().run(Reversed, Edit(fullName="Ada")) == "Adareversed"
+
+
+class Place(TypedDict):
+    """A typed dictionary of `typing`, which pydantic refuses before Python 3.12."""
+
+    x: int
+    name: NotRequired[str]
+
+
+def test_parameters_may_be_typed_dictionaries() -> None:
+    class Move(Action):
+        name = "move"
+
+        async def run(self, place: Place, places: list[Place]) -> None: ...
+
+    schema = RegisteredAction(Move, "plugin 'test'").inputs
+
+    inputs = schema.from_json(b'{"place": {"x": 1}, "places": [{"x": 2, "name": "b"}]}')
+
+    assert (inputs.place, inputs.places) == ({"x": 1}, [{"x": 2, "name": "b"}])

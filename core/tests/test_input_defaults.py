@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import pytest
-from pydantic import AfterValidator, FilePath, SecretStr, create_model
+from pydantic import AfterValidator, Base64Bytes, FilePath, Json, SecretStr, create_model
 from pydantic.fields import FieldInfo
 
 from actionhero import Action, Field, Inputs, PluginError, Secret
@@ -32,6 +32,7 @@ def fault_of(action: type[Action]) -> str:
         (list[int], ("x",), "the default ('x',), which does not fit its annotation"),
         (Annotated[int, Field(ge=1)], "x", "input should be a valid integer"),
         (int, Field(default="x", ge=1), "input should be a valid integer"),
+        (Json[list[int]], "[]", "a call would receive str, not list; change one of them"),
         (SecretStr, "hunter2", "with a default, which does not fit its annotation; change one"),
         (Secret[int], "hunter2", "with a default, which does not fit its annotation; change one"),
     ],
@@ -88,6 +89,8 @@ def test_defaults_that_fit_their_annotations_are_accepted() -> None:
             word: Annotated[str, AfterValidator(str.lower)] = "Word",
             anything: Any = ...,
             names: tuple[str, ...] = (),
+            ids: Json[tuple[int, ...]] = (),
+            key: Base64Bytes = b"a key",
         ) -> None: ...
 
     assert RegisteredAction(Lax, "plugin 'test'").inputs.names

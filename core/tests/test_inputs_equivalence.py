@@ -9,27 +9,34 @@ import fractions
 import ipaddress
 import json
 import pathlib
+import re
 import uuid
 from collections import deque
-from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Annotated, Any, Literal, NoReturn
 
 import pytest
 from pydantic import (
+    AfterValidator,
     Base64Bytes,
     BaseModel,
     ByteSize,
+    DirectoryPath,
+    FilePath,
     HttpUrl,
     Json,
     NaiveDatetime,
+    NewPath,
     PositiveInt,
+    RootModel,
     SecretStr,
     StrictInt,
     StrictStr,
     create_model,
 )
+from typing_extensions import TypeAliasType
 
-from actionhero import Field, Secret, TypedError
+from actionhero import Field, InvalidInput, Secret, TypedError
 from actionhero.inputs.payloads import (
     FormFields,
     JsonPayload,
@@ -57,6 +64,18 @@ class Text(enum.StrEnum):
     A = "a"
 
 
+class Bits(enum.Flag):
+    A = 1
+    B = 2
+
+
+class Rows(RootModel[list["Rows"]]):
+    pass
+
+
+Nested = TypeAliasType("Nested", "int | list[Nested] | dict[str, Nested]")
+
+
 class Dated(BaseModel):
     x: int
     d: datetime.date | None = None
@@ -72,6 +91,14 @@ class Three(BaseModel):
     v: list[datetime.date] = []
 
 
+class Four(BaseModel):
+    kind: Literal[Mixed.ONE]
+
+
+class Five(BaseModel):
+    kind: Literal[Mixed.X]
+
+
 TYPES: list[Any] = [
     int, str, float, bool, bytes, complex, object, None, Any, datetime.date, datetime.datetime,
     datetime.time, datetime.timedelta, decimal.Decimal, fractions.Fraction, uuid.UUID, Mixed,
@@ -82,7 +109,8 @@ TYPES: list[Any] = [
     dict[int, str], dict[str, datetime.date], Mapping[str, int], Dated, list[Dated], Dated | Two,
     Annotated[Two | Three, Field(discriminator="kind")], Literal[1, "a", True], int | str,
     int | None, str | list[int], datetime.date | int, float | int, bool | int, Json[list[int]],
-    Json[dict[str, Any]],
+    Json[dict[str, Any]], Bits, Iterable[int], re.Pattern[str], FilePath, Literal[Mixed.ONE, "a"],
+    Annotated[Four | Five, Field(discriminator="kind")], Rows, Nested,
 ]  # fmt: skip
 VALUES: list[Any] = [
     0, 1, 2, -1, 1.0, 1.5, 1e20, 2**70, True, False, None, "", "a", "x", "1", "1.5", "true", "nan",
@@ -91,7 +119,7 @@ VALUES: list[Any] = [
     ["2026-01-02"], [1, "a"], [[1]], [None], [{"x": 1}], {}, {"x": 1}, {"x": "1"},
     {"x": 1, "d": "2026-01-02"}, {"kind": "m2"}, {"kind": "m2", "n": {"x": 1.0}},
     {"kind": "m3", "v": ["2026-01-01"]}, {"kind": "zz"}, {"a": 1}, {"1": "x"}, {"a": "2026-01-02"},
-    {"a": None},
+    {"a": None}, {"kind": 1}, {"kind": "x"}, 3, "a" * 5000, "a{99999999999}", [[]],
 ]  # fmt: skip
 
 
@@ -116,6 +144,7 @@ def test_json_means_the_same_alone_parsed_and_beside_texts(type_: Any) -> None:
         assert outcome(schema, MixedPayload({}, {"value": value}, {"other": ["0"]})) == expected
 
 
+@pytest.mark.filterwarnings("ignore:Possible nested set:FutureWarning")
 @pytest.mark.parametrize("type_", TYPES, ids=str)
 def test_texts_mean_the_same_alone_and_beside_json(type_: Any) -> None:
     """From a query, a path and a form."""
@@ -132,3 +161,88 @@ def test_texts_mean_the_same_alone_and_beside_json(type_: Any) -> None:
             MixedPayload(texts, b'{"value": {}, "other": 0}' if value != "" else b"", {}),
         ):
             assert outcome(schema, payload) == expected, value
+
+
+@pytest.mark.parametrize(
+    ("type_", "value", "expected"),
+    [
+        (Bits, 3, Bits.A | Bits.B),
+        (Bits, 0, Bits(0)),
+        (Iterable[int], [1, 2], [1, 2]),
+        (Literal[Mixed.ONE, "a"], 1, Mixed.ONE),
+        (Literal[Mixed.X], "x", Mixed.X),
+        (Annotated[Four | Five, Field(discriminator="kind")], {"kind": 1}, Four(kind=Mixed.ONE)),
+        (Annotated[Four | Five, Field(discriminator="kind")], {"kind": "x"}, Five(kind=Mixed.X)),
+        (Rows, [[], [[]]], Rows.model_validate([[], [[]]])),
+        (Nested, [1, {"a": [2]}], [1, {"a": [2]}]),
+    ],
+)
+def test_values_of_types_that_pydantic_reads_differently(
+    type_: Any, value: Any, expected: Any
+) -> None:
+    """Members of enumerations by their values, combined flags, and iterables as lists."""
+    schema = InputSchema(create_model("One", value=(type_, ...)))
+    text = json.dumps({"value": value})
+
+    assert JsonPayload(text.encode()).parse(schema).value == expected
+    text = value if isinstance(value, str) else json.dumps(value)
+    assert TextPayload({"value": [text]}).parse(schema).value == expected
+
+
+@pytest.mark.parametrize("value", [True, False])
+@pytest.mark.parametrize("type_", [Bits, Number, Mixed, Literal[0, 1], Literal[Mixed.ONE]])
+def test_booleans_are_no_members_of_enumerations_of_numbers(type_: Any, value: bool) -> None:
+    """`Flag(False)` exists, and all later zeros would become `false`."""
+    schema = InputSchema(create_model("One", value=(type_, ...)))
+
+    with pytest.raises(InvalidInput):
+        JsonPayload(json.dumps({"value": value}).encode()).parse(schema)
+
+
+@pytest.mark.parametrize(
+    ("type_", "value"),
+    [
+        (FilePath, "a" * 5000),
+        (DirectoryPath, "a" * 5000),
+        (NewPath, "a" * 5000),
+        (list[FilePath], ["a" * 5000]),
+        (re.Pattern[str], "a{99999999999}"),
+        (re.Pattern[str], "(" * 5000 + ")" * 5000),
+        (Iterable[int], ["a"]),
+        (Iterable[int], "a"),
+    ],
+)
+def test_values_that_the_validators_of_pydantic_cannot_handle_are_input_errors(
+    type_: Any, value: Any
+) -> None:
+    """They raise `OSError`, `OverflowError` or `RecursionError`, or fail within `run`."""
+    schema = InputSchema(create_model("One", value=(type_, ...)))
+
+    with pytest.raises(InvalidInput) as raised:
+        JsonPayload(json.dumps({"value": value}).encode()).parse(schema)
+
+    assert raised.value.key == "value"
+    assert raised.value.message
+
+
+def test_errors_of_own_validators_are_no_input_errors() -> None:
+    """Only the `ValueError` and the `AssertionError` of an author refuse a value."""
+
+    def read(value: str) -> str:
+        raise OSError("no disk")
+
+    schema = InputSchema(create_model("One", value=(Annotated[str, AfterValidator(read)], ...)))
+
+    with pytest.raises(OSError, match="no disk"):
+        JsonPayload(b'{"value": "a"}').parse(schema)
+
+
+def test_assertions_without_a_message_have_one() -> None:
+    def check(value: int) -> NoReturn:
+        # pytest adds a message to `assert`.
+        raise AssertionError
+
+    schema = InputSchema(create_model("One", value=(Annotated[int, AfterValidator(check)], ...)))
+
+    with pytest.raises(InvalidInput, match="Input is not valid"):
+        JsonPayload(b'{"value": 10}').parse(schema)

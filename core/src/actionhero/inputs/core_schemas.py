@@ -24,6 +24,8 @@ _OPAQUE: Final = frozenset(
 
 _ANY: Final = {"type": "any"}
 _LISTS: Final = frozenset({"deque", "frozenset", "generator", "list", "set", "tuple"})
+#: A type that contains itself: only an item of a list can be of the type of the list.
+_ENCLOSING: Final = {"type": "list", "items_schema": {"type": "none"}}
 _OBJECTS: Final = FIELD_SCHEMAS | {"dict"}
 #: Types that an empty text may be a value of; unknown ones are among them.
 _TEXTS: Final = frozenset({"any", "bytes", "custom", "function-plain", "is-instance", "str"})
@@ -112,7 +114,7 @@ def alternatives(schema: CoreSchema) -> list[CoreSchema]:
 
 def shapes_of(schema: CoreSchema, definitions: Definitions) -> Iterator[Shape]:
     """Yield the forms that inputs of the schema may have."""
-    for config, leaf in _leaves(schema, definitions, {}, frozenset()):
+    for config, leaf, _ in _leaves(schema, definitions, {}, frozenset()):
         if leaf["type"] in FIELD_SCHEMAS:
             others = (leaf.get("extras_schema") or _ANY) if is_open(leaf, config) else None
             fields = tuple(_fields(leaf, {**config, **leaf.get("config", {})}))
@@ -137,9 +139,13 @@ def is_open(schema: CoreSchema, config: CoreSchema) -> bool:
 
 def kind_of(schema: CoreSchema, definitions: Definitions) -> Kind:
     """Return the kind of a value."""
+    return _kind_of(schema, definitions, frozenset())
+
+
+def _kind_of(schema: CoreSchema, definitions: Definitions, enclosing: frozenset[str]) -> Kind:
     kind = Kind()
-    for _, leaf in _leaves(schema, definitions, {}, frozenset()):
-        kind = kind.merge(_kind_of_leaf(leaf, definitions))
+    for _, leaf, seen in _leaves(schema, definitions, {}, enclosing):
+        kind = kind.merge(_kind_of_leaf(leaf, definitions, seen))
     return kind
 
 
@@ -163,18 +169,23 @@ def is_native(schema: CoreSchema) -> bool:
 
 def _leaves(
     schema: CoreSchema, definitions: Definitions, config: CoreSchema, seen: frozenset[str]
-) -> Iterator[tuple[CoreSchema, CoreSchema]]:
-    """Yield the innermost schemas of a value, with the configuration of their model."""
+) -> Iterator[tuple[CoreSchema, CoreSchema, frozenset[str]]]:
+    """Yield the innermost schemas of a value.
+
+    Each with the configuration of its model, and the references of the schemas that contain it.
+    """
     if schema["type"] == "definition-ref":
         reference = schema["schema_ref"]
-        if reference not in seen:
+        if reference in seen:
+            yield config, _ENCLOSING, seen
+        else:
             yield from _leaves(definitions[reference], definitions, config, seen | {reference})
         return
     if schema["type"] in {"model", "dataclass"}:
         config = schema.get("config", {})
     inner = alternatives(schema)
     if not inner:
-        yield config, schema
+        yield config, schema, seen
     for item in inner:
         yield from _leaves(item, definitions, config, seen)
 
@@ -198,13 +209,13 @@ def _fields(schema: CoreSchema, config: CoreSchema) -> Iterator[SchemaField]:
         yield SchemaField(name, tuple(paths), field["schema"])
 
 
-def _kind_of_leaf(leaf: CoreSchema, definitions: Definitions) -> Kind:
+def _kind_of_leaf(leaf: CoreSchema, definitions: Definitions, enclosing: frozenset[str]) -> Kind:
     type_ = leaf["type"]
     if type_ in _LISTS:
         items = leaf.get("items_schema", _ANY)
         kind = Kind()
         for item in items if isinstance(items, list) else [items]:
-            kind = kind.merge(kind_of(item, definitions))
+            kind = kind.merge(_kind_of(item, definitions, enclosing))
         # One text is no tuple of several items, unless it is an array.
         is_tuple = isinstance(items, list) and len(items) > 1
         return kind._replace(

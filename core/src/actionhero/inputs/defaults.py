@@ -15,10 +15,11 @@ if TYPE_CHECKING:
     from actionhero.inputs.fields import InputField
 
 #: The errors of constraints, and of validators, which a default may violate on purpose: no client
-#: can send an empty text for a field with `min_length=1`, so as a default it means "unset".
+#: can send an empty text for a field with `min_length=1`, so as a default it means "unset". And
+#: those of `Json` and of `Base64Bytes`, whose defaults are what the text contains.
 _OF_CONSTRAINTS: Final = re.compile(
     "greater_than|less_than|multiple_of|too_short|too_long|pattern_mismatch|finite_number|decimal_"
-    "|_past|_future|path_|value_error|assertion_error"
+    "|_past|_future|path_|value_error|assertion_error|json_type|json_invalid|base64_"
 )
 
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from enum import Enum
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final, cast
 
-from pydantic_core import PydanticKnownError, core_schema
+from pydantic_core import PydanticCustomError, PydanticKnownError, core_schema
 
 from actionhero.inputs.core_schemas import CoreSchema, literal_values, rewrite
 
@@ -19,12 +20,19 @@ _PARSING_ERRORS: Final[dict[str, Any]] = {
     "float": "float_parsing",
     "int": "int_parsing",
 }
+#: The errors that validators of pydantic raise for values that a client may send: a file name that
+#: is too long, a regular expression that is nested too deep.
+_VALUE_FAULTS: Final = (OSError, OverflowError, RecursionError)
+_TAGS: Final = frozenset({bool, float, int, str})
+_FUNCTIONS: Final = frozenset({"function-after", "function-before", "function-plain"})
 
 
 def with_exact_values(schema: CoreSchema) -> CoreSchema:
-    """Return the schema of inputs, in which no number of a literal or an enumeration equals `true`.
+    """Return the schema of inputs in which each value is one that the document of JSON contains.
 
-    A schema without such literals is returned as it is.
+    No number of a literal or an enumeration equals `true`, members of enumerations in a literal are
+    their values, iterables are validated as lists, and pydantic's own validators refuse values with
+    a `ValidationError` only. A schema without any of these is returned as it is.
     """
     changes = 0
 
@@ -54,13 +62,60 @@ def before(function: Callable[[Any], Any], schema: dict[str, Any]) -> dict[str, 
 
 
 def _exact(schema: dict[str, Any]) -> dict[str, Any]:
+    type_ = schema["type"]
+    if type_ == "generator":
+        # Pydantic would validate its items within `run`, where an error is one of the author.
+        return schema | {"type": "list"}
+    if type_ in _FUNCTIONS:
+        return _guarded(schema)
+    if type_ == "tagged-union":
+        return _with_values(schema)
     values = literal_values(schema)
     booleans = {value for value in values if type(value) is bool}
     numbers = {value for value in values if type(value) in {int, float}}
+    if type_ == "literal":
+        schema = _with_members(schema)
     if not booleans and not numbers:
         return schema
-    error = "enum" if schema["type"] == "enum" else "literal_error"
+    error = "enum" if type_ == "enum" else "literal_error"
     return before(partial(_check_boolean, error, values, booleans, numbers), schema)
+
+
+def _guarded(schema: dict[str, Any]) -> dict[str, Any]:
+    """Return the schema of a validator of pydantic that refuses all values it cannot handle."""
+    function = schema["function"]["function"]
+    if not str(getattr(function, "__module__", "")).startswith("pydantic."):
+        return schema
+    return schema | {"function": schema["function"] | {"function": partial(_validate, function)}}
+
+
+def _validate(function: Callable[..., Any], *arguments: Any) -> Any:
+    try:
+        return function(*arguments)
+    except _VALUE_FAULTS:
+        raise PydanticCustomError("value_error", "Input is not valid") from None
+
+
+def _with_members(schema: dict[str, Any]) -> dict[str, Any]:
+    """Return the schema of a literal that reads its members of enumerations from their values."""
+    members = {item.value: item for item in schema["expected"] if _is_member(item)}
+    return before(partial(_member, members), schema) if members else schema
+
+
+def _with_values(schema: dict[str, Any]) -> dict[str, Any]:
+    """Return the schema of a union that reads its tags of enumerations from their values."""
+    choices = schema["choices"]
+    values = {tag.value: choice for tag, choice in choices.items() if _is_member(tag)}
+    return schema | {"choices": choices | values} if values else schema
+
+
+def _is_member(value: Any) -> bool:
+    return isinstance(value, Enum) and type(value.value) in _TAGS
+
+
+def _member(members: dict[Any, Enum], value: Any) -> Any:
+    member = members.get(value) if type(value) in _TAGS else None
+    return value if member is None else member
 
 
 def _check_boolean(
@@ -69,7 +124,8 @@ def _check_boolean(
     if not isinstance(value, int | float):
         return value
     same, other = (booleans, numbers) if isinstance(value, bool) else (numbers, booleans)
-    if value in other and value not in same:
+    # A flag has values that are not listed.
+    if value not in same and (isinstance(value, bool) or value in other):
         *others, last = map(repr, values)
         expected = f"{', '.join(others)} or {last}" if others else last
         raise PydanticKnownError(error, {"expected": expected})

@@ -170,7 +170,8 @@ def problem_at(detail: ErrorDetails, location: Iterable[Any]) -> Problem:
     if kind == "missing":
         message = f"Missing required param: {detail['loc'][-1]}"
     elif kind in VALIDATOR_PREFIXES:
-        message = message.removeprefix(VALIDATOR_PREFIXES[kind])
+        # An assertion may have no message.
+        message = message.removeprefix(VALIDATOR_PREFIXES[kind]) or "Input is not valid"
     elif kind == "time_delta_parsing":
         message = message.replace("a valid timedelta", "a valid duration", 1)
     else:

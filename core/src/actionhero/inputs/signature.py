@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final, get_type_hints
 from pydantic import BaseModel, create_model
 
 from actionhero.errors import PluginError
+from actionhero.inputs.annotations import with_portable_typed_dicts
 from actionhero.inputs.fields import fields_of
 from actionhero.inputs.parameter_faults import annotation_advice, field_fault, inputs_fault
 from actionhero.inputs.schema import Inputs
@@ -118,7 +119,7 @@ class RunSignature:
                 )
         fields: Any = {
             parameter.name: (
-                self._resolve(parameter.name, Any),
+                with_portable_typed_dicts(self._resolve(parameter.name, Any)),
                 ... if parameter.default is parameter.empty else parameter.default,
             )
             for parameter in parameters

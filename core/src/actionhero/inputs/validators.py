@@ -6,8 +6,10 @@ from JSON are validated as strictly as `validate_json(…, strict=True)` does.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Collection, Mapping, Set
 from contextvars import ContextVar
+from enum import Enum, Flag
 from typing import Any, Final
 
 from pydantic_core import PydanticCustomError, SchemaValidator, core_schema
@@ -28,6 +30,7 @@ from actionhero.inputs.exact_values import before, with_plain_digits
 _JSON_TYPES: Final = frozenset({bool, dict, float, int, list, str, type(None)})
 # No name in inputs contains NUL, so locations of errors cannot be confused with these.
 _TEXT, _JSON = "\0text", "\0json"
+_DIGITS: Final = re.compile(r"[0-9]{1,18}")
 _BOOLEANS: Final = {
     **dict.fromkeys(("true", "1", "on", "yes", "t", "y"), True),
     **dict.fromkeys(("false", "0", "off", "no", "f", "n"), False),
@@ -226,7 +229,12 @@ def _for_text(schema: dict[str, Any]) -> dict[str, Any]:
             return with_plain_digits(schema)
         case "complex" | "decimal" | "int":
             return with_plain_digits(schema)
-        case "literal" | "enum":
+        case "literal":
+            return _with_texts(schema, schema["expected"])
+        case "enum":
+            if issubclass(schema["cls"], Flag):
+                # It has values that are not listed.
+                return before(_integer, schema)
             return _with_texts(schema, literal_values(schema))
         case "tagged-union":
             return _with_text_tags(schema)
@@ -258,12 +266,13 @@ def _texts_of(values: Collection[Any]) -> dict[str, Any]:
     """Return the texts of values that are no texts themselves."""
     table: dict[str, Any] = {}
     for value in values:
-        if isinstance(value, bool):
+        plain = value.value if isinstance(value, Enum) else value
+        if isinstance(plain, bool):
             for text, meaning in _BOOLEANS.items():
-                if meaning is value:
+                if meaning is plain:
                     table.setdefault(text, value)
-        elif isinstance(value, int | float):
-            table.setdefault(str(value), value)
+        elif isinstance(plain, int | float):
+            table.setdefault(str(plain), value)
     for value in values:
         table.pop(value, None) if isinstance(value, str) else None
     return table
@@ -273,6 +282,10 @@ def _from_text(table: Mapping[str, Any], value: Any) -> Any:
     if not isinstance(value, str):
         return value
     return table.get(value, table.get(value.strip().lower(), value))
+
+
+def _integer(value: Any) -> Any:
+    return int(value) if isinstance(value, str) and _DIGITS.fullmatch(value) else value
 
 
 def _top_names(alias: Any) -> frozenset[str]:
