@@ -93,6 +93,7 @@ export class ActionHeroClient<Actions = AnyActions> extends Emitter<ClientEvents
    */
   open(options: WaitOptions = {}): Promise<void> {
     return new Promise((resolve, reject) => {
+      options.signal?.throwIfAborted();
       const check = ({ state }: { state: State }) => {
         if (state === "open") {
           stop();
@@ -137,6 +138,7 @@ export class ActionHeroClient<Actions = AnyActions> extends Emitter<ClientEvents
     ...[params, options = {}]: Arguments<Actions[Name], CallOptions>
   ): Promise<ResultOf<Actions[Name]>> {
     return new Promise((resolve, reject) => {
+      options.signal?.throwIfAborted();
       const settle = (callback: () => void) => {
         stop();
         callback();
@@ -156,15 +158,11 @@ export class ActionHeroClient<Actions = AnyActions> extends Emitter<ClientEvents
         idempotent: options.idempotent,
         retryRateLimited: options.retryRateLimited,
       };
-      let isAborted = false;
       const stop = onAbort(options, (reason) => {
-        isAborted = true;
         this.#connection.forget(request);
         reject(reason);
       });
-      if (!isAborted) {
-        this.#connection.send(request);
-      }
+      this.#connection.send(request);
     });
   }
 
@@ -196,6 +194,7 @@ export class ActionHeroClient<Actions = AnyActions> extends Emitter<ClientEvents
   }
 
   async *#chunks(action: string, params: unknown, options: WaitOptions = {}): AsyncGenerator<string, void, undefined> {
+    options.signal?.throwIfAborted();
     const chunks = new Queue<string>();
     const request: Request = {
       message: { messageType: "action", action, params },
@@ -273,8 +272,11 @@ export class ActionHeroClient<Actions = AnyActions> extends Emitter<ClientEvents
     const requested = this.#requested;
     const byChannel = new Map(subscriptions.map((each) => [each.channel, each]));
     const channels = [...byChannel.keys()];
-    subscriptions.forEach((each) => requested.add(each));
-    // Also `null`, with which the server answers with the position to resume from.
+    for (const each of subscriptions) {
+      requested.add(each);
+      each.isConfirmed = false;
+    }
+    // Also `null`: the server confirms before the first broadcast, with the position to resume from.
     const since = (each: Subscription) => each.lastId;
     send({
       message: {
@@ -333,14 +335,14 @@ export class ActionHeroClient<Actions = AnyActions> extends Emitter<ClientEvents
 
   #handleMessage({ message, direct, gap, unsubscribed, error }: Reply): void {
     if (message) {
-      this.#subscriptions.get(message.channel)?.receive(message);
+      this.#confirmed(message.channel)?.receive(message);
     } else if (direct) {
       this.emit("direct", direct);
     } else if (gap) {
       this.#subscriptions.get(gap.channel)?.noteGap();
     } else if (unsubscribed) {
       const { channel } = unsubscribed;
-      const subscription = this.#subscriptions.get(channel);
+      const subscription = this.#confirmed(channel);
       if (subscription) {
         this.#end(subscription, new ConnectionLost(`the server has ended the subscription to "${channel}"`, true));
         this.emit("sessionEnd", { channel });
@@ -348,6 +350,12 @@ export class ActionHeroClient<Actions = AnyActions> extends Emitter<ClientEvents
     } else if (error) {
       this.emit("error", new CallFailed(error));
     }
+  }
+
+  /** Return the subscription to a channel; messages before its confirmation are of an earlier one. */
+  #confirmed(channel: string): Subscription | undefined {
+    const subscription = this.#subscriptions.get(channel);
+    return subscription?.isConfirmed ? subscription : undefined;
   }
 
   #handleState(event: StateEvent): void {
@@ -363,7 +371,7 @@ export class ActionHeroClient<Actions = AnyActions> extends Emitter<ClientEvents
   }
 }
 
-/** Call `callback` once with the reason of an abort or a timeout; return how to stop. */
+/** Call `callback` once with the reason of a later abort or a timeout; return how to stop. */
 function onAbort({ signal, timeoutMs }: WaitOptions, callback: (reason: unknown) => void): () => void {
   let timer: ReturnType<typeof setTimeout> | undefined;
   const stop = () => {
@@ -375,10 +383,6 @@ function onAbort({ signal, timeoutMs }: WaitOptions, callback: (reason: unknown)
     callback(reason);
   };
   const abort = () => end(signal!.reason);
-  if (signal?.aborted) {
-    callback(signal.reason);
-    return stop;
-  }
   signal?.addEventListener("abort", abort);
   if (timeoutMs !== undefined) {
     timer = setTimeout(() => end(new DOMException("the time limit has passed", "TimeoutError")), timeoutMs);

@@ -110,7 +110,11 @@ export class Connection {
   #queue: Request[] = [];
   /** The requests without a final reply, by their id. */
   #sent = new Map<number, Request>();
+  /** The requests that the server has refused, and that are queued again after a delay. */
+  #delayed = new Set<Request>();
   #wasOpen = false;
+  /** When the current connection was opened. */
+  #openedAt = Infinity;
   #lastReceived = 0;
   #timers: Partial<Record<"retry" | "flush" | "heartbeat", ReturnType<typeof setTimeout>>> = {};
   #stopListening: () => void;
@@ -164,6 +168,7 @@ export class Connection {
   /** Ignore further replies to a request, and end its stream; it is not sent if it was not yet. */
   forget(request: Request): void {
     this.#queue = this.#queue.filter((each) => each !== request);
+    this.#delayed.delete(request);
     for (const [messageId, each] of this.#sent) {
       if (each === request) {
         this.#sent.delete(messageId);
@@ -220,6 +225,7 @@ export class Connection {
     clearTimeout(this.#timers.heartbeat);
     const isReconnect = this.#wasOpen;
     this.#wasOpen = true;
+    this.#openedAt = performance.now();
     this.reconnections += Number(isReconnect);
     this.#pacer.reset();
     this.#setState({ state: "open" });
@@ -237,6 +243,11 @@ export class Connection {
       this.#end(error, { state: "closed", code, reason });
       return;
     }
+    if (performance.now() - this.#openedAt >= this.#options.maxBackoffMs) {
+      // It was stable, unlike those of a server that closes them at once.
+      this.#backoff.reset();
+    }
+    this.#openedAt = Infinity;
     if (code === POLICY_VIOLATION) {
       this.#backoff.exhaust();
     }
@@ -316,7 +327,6 @@ export class Connection {
 
   #handleMessage(reply: Reply): void {
     this.#lastReceived = performance.now();
-    this.#backoff.reset();
     const id = reply.messageId as number;
     const request = this.#sent.get(id);
     if (!request) {
@@ -350,7 +360,9 @@ export class Connection {
     if (type === RATE_LIMITED && request.retryRateLimited) {
       const { minBackoffMs, maxBackoffMs } = this.#options;
       request.backoff ??= new Backoff(minBackoffMs, maxBackoffMs);
-      setTimeout(() => this.#sent.delete(id) && this.#queueAgain(request), request.backoff.next());
+      this.#sent.delete(id);
+      this.#delayed.add(request);
+      setTimeout(() => this.#delayed.delete(request) && this.#queueAgain(request), request.backoff.next());
       return true;
     }
     // Sent again with the next connection.
@@ -379,8 +391,9 @@ export class Connection {
   }
 
   #failAll(error: Error): void {
-    const requests = [...this.#sent.values(), ...this.#queue];
+    const requests = [...this.#sent.values(), ...this.#delayed, ...this.#queue];
     this.#sent.clear();
+    this.#delayed.clear();
     this.#queue = [];
     for (const request of requests) {
       request.onError(error);

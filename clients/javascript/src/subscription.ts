@@ -63,6 +63,8 @@ export class Subscription<Message = any>
   gaps = 0;
   /** The presence keys of the subscribers, if `loadMembers` was given. */
   members: ReadonlySet<string> | undefined;
+  /** @internal Whether the server has confirmed it over the current connection. */
+  isConfirmed = false;
 
   readonly #options: SubscribeOptions;
   readonly #onUnsubscribe: () => void;
@@ -144,14 +146,16 @@ export class Subscription<Message = any>
       this.noteGap();
     }
     this.lastId ??= id ?? null;
-    this.#isReady = true;
+    this.#isReady = this.isConfirmed = true;
     this.#resolveReady();
     void this.#loadMembers();
   }
 
   /** @internal */
   receive(content: { message: unknown; sender: string; id?: string }): void {
-    const presence = content.sender === "presence" && parsePresence(content.message);
+    // Presence events have no id, unlike broadcasts of any sender.
+    const isPresence = content.sender === "presence" && content.id === undefined;
+    const presence = isPresence && parsePresence(content.message);
     if (presence) {
       this.#missed?.push(presence);
       this.#applyPresence(presence);

@@ -79,7 +79,8 @@ test("a call that the action refuses for its rate is sent again on request", asy
 });
 
 test("a signal or a time limit ends the wait", async () => {
-  const client = connect();
+  const sent = [];
+  const client = connect({}, { onSend: ({ action }) => sent.push(action) });
   const reason = new Error("changed my mind");
   const controller = new AbortController();
   const waiting = client.call("slow", { name: "aborted" }, { signal: controller.signal });
@@ -91,6 +92,8 @@ test("a signal or a time limit ends the wait", async () => {
   await assert.rejects(client.call("who", {}, { signal: controller.signal }), reason);
   await assert.rejects(client.call("slow", { name: "late" }, { timeoutMs: 50 }), { name: "TimeoutError" });
   await assert.rejects(collect(client.stream("count", {}, { signal: controller.signal })), reason);
+  await assert.rejects(client.open({ signal: controller.signal }), reason);
+  assert.deepEqual(sent, ["slow", "who", "slow"]);
   assert.throws(() => client.subscribe("live", { signal: controller.signal }), reason);
 });
 

@@ -69,6 +69,112 @@ test("after 1008 the client waits longer, and a call that may have caused it is 
   client.close();
 });
 
+test("delays grow while the server closes new connections, and start anew after a stable one", (context) => {
+  let now = 0;
+  context.mock.method(Math, "random", () => 1);
+  context.mock.method(performance, "now", () => now);
+  context.mock.timers.enable({ apis: ["setTimeout"] });
+  const sockets = [];
+  const createSocket = () => sockets[sockets.push({ send() {}, close() {} }) - 1];
+  const client = new ActionHeroClient("ws://127.0.0.1/ws", { createSocket, maxBackoffMs: 1000 });
+  const delays = [];
+  client.on("state", ({ retryInMs }) => retryInMs === undefined || delays.push(retryInMs));
+  void client.open();
+
+  for (const seconds of [0, 0, 0, 0, 1, 0]) {
+    const socket = sockets.at(-1);
+    socket.onopen();
+    socket.onmessage({ data: '{"direct": {"message": "welcome"}}' });
+    now += seconds * 1000;
+    socket.onclose({ code: 1013, reason: "" });
+    context.mock.timers.tick(1000);
+  }
+
+  assert.deepEqual(delays, [200, 400, 800, 1000, 200, 400]);
+  client.close();
+});
+
+test("a refused call that waits to be sent again survives a lost connection", async (context) => {
+  context.mock.method(Math, "random", () => 0);
+  const sent = [];
+  const sockets = [];
+  const createSocket = () =>
+    sockets[sockets.push({ send: (text) => sent.push(JSON.parse(text)), close() {} }) - 1];
+  const client = new ActionHeroClient("ws://127.0.0.1/ws", { createSocket });
+  const call = client.call("limited", {}, { retryRateLimited: true });
+  const controller = new AbortController();
+  const aborted = client.call("limited", {}, { retryRateLimited: true, signal: controller.signal });
+  sockets[0].onopen();
+  for (const messageId of [1, 2]) {
+    const error = { type: "CONNECTION_RATE_LIMITED", message: "Too many calls" };
+    sockets[0].onmessage({ data: JSON.stringify({ messageId, error }) });
+  }
+
+  sockets[0].onclose({ code: 1006, reason: "" });
+  controller.abort("changed my mind");
+  client.reconnect();
+  sockets[1].onopen();
+
+  await assert.rejects(aborted, (reason) => reason === "changed my mind");
+  await new Promise((resolve) => setTimeout(resolve));
+  const { messageId } = sent[2];
+  sockets[1].onmessage({ data: JSON.stringify({ messageId, response: 1 }) });
+  assert.equal(await call, 1);
+  assert.equal(sent.length, 3);
+  client.close();
+});
+
+test("messages before the confirmation are those of an earlier subscription", async () => {
+  const sent = [];
+  const socket = { send: (text) => sent.push(JSON.parse(text)), close() {} };
+  const client = new ActionHeroClient("ws://127.0.0.1/ws", { createSocket: () => socket });
+  const receive = (message) => socket.onmessage({ data: JSON.stringify(message) });
+  const broadcast = (number) =>
+    receive({ message: { channel: "a", message: number, sender: "b", id: `${number}-0` } });
+  const confirm = async () => {
+    await new Promise(queueMicrotask);
+    const { messageId } = sent.at(-1);
+    receive({ messageId, subscribed: { channel: "a", gap: false, id: "1-0" } });
+  };
+  const earlier = client.subscribe("a");
+  socket.onopen();
+  await confirm();
+  broadcast(1);
+  earlier.unsubscribe();
+  const later = client.subscribe("a", { since: earlier.lastId });
+  const received = [];
+  later.on("message", ({ message }) => received.push(message));
+
+  broadcast(2);
+  receive({ unsubscribed: { channel: "a" } });
+  await confirm();
+  broadcast(2);
+  broadcast(3);
+
+  assert.deepEqual(received, [2, 3]);
+  assert.equal(sent.at(-1).since, "1-0");
+  client.close();
+});
+
+test("a broadcast with an id is no presence event", async () => {
+  const sent = [];
+  const socket = { send: (text) => sent.push(JSON.parse(text)), close() {} };
+  const client = new ActionHeroClient("ws://127.0.0.1/ws", { createSocket: () => socket });
+  const room = client.subscribe("a");
+  socket.onopen();
+  const receive = (message) => socket.onmessage({ data: JSON.stringify(message) });
+  receive({ messageId: 1, subscribed: { channel: "a", gap: false, id: "1-0" } });
+  const message = '{"event": "join", "presenceKey": "7"}';
+
+  receive({ message: { channel: "a", message, sender: "presence" } });
+  receive({ message: { channel: "a", message, sender: "presence", id: "2-0" } });
+
+  assert.deepEqual((await room.next()).value, {
+    channel: "a", message, sender: "presence", id: "2-0", afterGap: false,
+  });
+  client.close();
+});
+
 test("a handshake without an answer is a lost connection", (context) => {
   context.mock.timers.enable({ apis: ["setTimeout"] });
   const client = new ActionHeroClient("ws://127.0.0.1/ws", { createSocket: () => ({ close() {} }) });

@@ -4,14 +4,16 @@ import { spawn } from "node:child_process";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { join, resolve } from "node:path";
 import { after, afterEach } from "node:test";
 import { fileURLToPath } from "node:url";
 import { WebSocket } from "ws";
 import { ActionHeroClient } from "../dist/index.js";
 
 const APP = fileURLToPath(new URL("app", import.meta.url));
-const PYTHON = process.env.PYTHON ?? "python3";
+const { PYTHON: python = "python3" } = process.env;
+/** The servers run in another folder. */
+const PYTHON = python.includes("/") ? resolve(python) : python;
 
 /** Return a port that was free. */
 function freePort() {
