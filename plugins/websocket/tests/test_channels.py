@@ -309,6 +309,34 @@ def test_subscriptions_can_resume_before_the_first_message(server: ServerProcess
     assert resumed.read_json()["message"]["message"] == "missed"
 
 
+@pytest.mark.parametrize("since", [None, "0-0"])
+def test_a_confirmation_with_a_position_precedes_all_broadcasts(
+    start_server: StartServer, since: str | None
+) -> None:
+    """Else a client would confuse them with those of an earlier subscription to the channel."""
+    server = start_server()
+    first, second = server.connect(), server.connect()
+    first.send_json(messageType="subscribe", channel="held")
+    server.wait_for("waiting for release")
+    second.call("release")
+    first.read_json()
+    second.send_json(messageType="subscribe", channel="held", since=since)
+    server.wait_for("waiting for release", times=2)
+
+    id = first.call("broadcast", channel="held", message=1)["message"]["id"]
+    first.read_json()
+    first.call("release")
+
+    confirmation, broadcast = second.read_json(), second.read_json()
+    assert list(confirmation) == ["subscribed"]
+    assert broadcast["message"] == {
+        "channel": "held",
+        "message": 1,
+        "sender": "unknown-sender",
+        "id": id,
+    }
+
+
 def test_an_incomplete_backlog_is_a_gap(server: ServerProcess) -> None:
     """The available part is sent."""
     other = server.connect()

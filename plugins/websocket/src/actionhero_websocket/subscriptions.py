@@ -186,7 +186,7 @@ class Subscriptions:
         # In the context of this task: a refusal has it in the audit log and in its response.
         request_id.set(new_identifier())
         try:
-            if since is not None:
+            if has_since:
                 self._start_buffering(channel, since)
             user_session = await self._load_session()
             result = await registry.channels.subscribe(
@@ -209,8 +209,8 @@ class Subscriptions:
         session.send_texts(bodies)
 
     def _start_buffering(self, channel: str, since: Any) -> None:
-        """Buffer broadcasts until the backlog is sent."""
-        if not isinstance(since, str):
+        """Buffer broadcasts until the confirmation and the backlog are sent."""
+        if since is not None and not isinstance(since, str):
             raise TypedError(
                 "Invalid since: send the id of the last message received, as a string",
                 type=ErrorType.CHANNEL_VALIDATION,

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from actionhero import Action, Call, ChannelRefused, Inputs
 from actionhero_channels import Channel, Channels
 
+from .actions import log, released  # noqa: TID252 - an application in itself
 from .errors import fail  # noqa: TID252 - an application in itself
 
 if TYPE_CHECKING:
@@ -71,6 +72,18 @@ class Broken(Channel):
 
     async def authorize(self, subscription: Subscription) -> None:
         fail(subscription.params["error"])
+
+
+class Held(Channel):
+    """Subscriptions of a connection wait for the action `release` before they are confirmed."""
+
+    name = "held"
+    history = 10
+
+    async def presence_key(self, subscription: Subscription) -> str | None:
+        log("waiting for release")
+        await released.wait()
+        return None
 
 
 class BroadcastInputs(Inputs):
