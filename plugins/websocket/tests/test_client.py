@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 from contextlib import aclosing
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
@@ -22,6 +23,7 @@ from actionhero_websocket.client import (
     ServerError,
     connect,
 )
+from actionhero_websocket.client import handshake as handshake_module
 from actionhero_websocket.client.events import parse_event
 
 if TYPE_CHECKING:
@@ -29,6 +31,8 @@ if TYPE_CHECKING:
 
     from aiohttp import web
     from plugins.websocket.tests.conftest import ServerProcess
+
+    from actionhero_websocket.client import Client
 
 
 def nested(depth: int) -> Any:
@@ -97,6 +101,20 @@ async def test_calls_over_the_rate_of_the_server_are_sent_again(
         responses = await asyncio.gather(*(client.call("greet", name=f"A{i}") for i in range(30)))
 
     assert [response["greeting"] for response in responses] == [f"Hello, A{i}!" for i in range(30)]
+
+
+async def test_streams_over_the_rate_of_the_server_are_called_again(
+    original_server: ServerProcess,
+) -> None:
+    """Like other calls: the server has not run them."""
+
+    async def count(client: Client) -> list[int]:
+        return [event.data["number"] async for event in client.stream("stream", count=2)]
+
+    async with connect(url(original_server), messages_per_second=30) as client:
+        numbers = await asyncio.gather(*(count(client) for _ in range(30)))
+
+    assert numbers == [[0, 1]] * 30
 
 
 async def test_without_pacing_calls_over_the_rate_fail_alone(
@@ -316,6 +334,18 @@ async def test_unreachable_servers_raise_connection_lost(server: ServerProcess) 
     assert not lost.value.sent
 
 
+async def test_handshakes_without_an_answer_raise_connection_lost(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """As of a process that is stopped, whose connections the system accepts."""
+    monkeypatch.setattr(handshake_module, "CONNECT_SECONDS", 0.05)
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        address = f"ws://127.0.0.1:{silent.getsockname()[1]}/api"
+        with pytest.raises(ConnectionLost, match=f"{address} did not answer .* within 0.05 s"):
+            async with connect(address):
+                pytest.fail("the connection succeeded")
+
+
 async def test_calls_of_a_closed_client_raise_connection_lost(server: ServerProcess) -> None:
     """With the cause; so do calls that waited."""
     async with connect(url(server)) as client:
@@ -325,6 +355,8 @@ async def test_calls_of_a_closed_client_raise_connection_lost(server: ServerProc
     with pytest.raises(ConnectionLost, match="the client is closed") as lost:
         await client.call("greet", name="Ada")
     assert not lost.value.sent
+    with pytest.raises(ConnectionLost, match="the client is closed"):
+        await client.reconnect()
     with pytest.raises(ConnectionLost, match="the client is closed") as lost:
         await waiting
     assert lost.value.sent

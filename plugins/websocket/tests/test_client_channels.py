@@ -20,6 +20,7 @@ from actionhero_websocket.client import (
     connect,
 )
 from actionhero_websocket.client import buffer as buffer_module
+from actionhero_websocket.client import channels as channels_module
 
 if TYPE_CHECKING:
     from aiohttp import web
@@ -139,6 +140,42 @@ async def test_since_resumes_an_earlier_subscription(server: ServerProcess) -> N
 
     assert received == ["two", "three"] * 2
     assert resumed.gaps == 0
+
+
+async def test_a_subscription_receives_no_messages_of_an_earlier_one(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The server sends them until it has handled the unsubscribe."""
+    monkeypatch.setattr(channels_module, "UNSUBSCRIBE_SECONDS", 0)
+
+    async def script(socket: web.WebSocketResponse, _: int) -> None:
+        async def broadcast(number: int) -> None:
+            message = {"channel": "a", "message": number, "sender": "b", "id": f"{number}-0"}
+            await socket.send_json({"message": message})
+
+        async def confirm(message: dict[str, Any], id: str) -> None:
+            facts = {"channel": "a", "gap": False, "id": id}
+            await socket.send_json({"messageId": message["messageId"], "subscribed": facts})
+
+        await confirm(await socket.receive_json(), "0-0")
+        await broadcast(1)
+        assert (await socket.receive_json())["messageType"] == "unsubscribe"
+        again = await socket.receive_json()
+        assert again["since"] == "1-0"
+        await broadcast(2)
+        await socket.send_json({"unsubscribed": {"channel": "a"}})
+        await confirm(again, "1-0")
+        await broadcast(2)
+        await broadcast(3)
+        await socket.receive()
+
+    async with scripted_server(script) as address, connect(address) as client:
+        async with client.subscribe("a") as earlier:
+            await anext(earlier)
+        async with client.subscribe("a", since=earlier.last_id) as later:
+            received = [(await anext(later)).message for _ in range(2)]
+
+    assert received == [2, 3]
 
 
 async def test_an_incomplete_history_is_a_gap(server: ServerProcess) -> None:

@@ -104,7 +104,7 @@ class Channels:
         """Handle a message that is not a reply."""
         if "message" in message:
             content = message["message"]
-            subscription = self._by_name.get(content["channel"])
+            subscription = self._confirmed(content["channel"])
             if subscription is not None and subscription.receive(content):
                 self._notify(Gap(subscription.channel))
         elif "gap" in message:
@@ -113,9 +113,15 @@ class Channels:
                 self._notify(Gap(subscription.channel))
         elif "unsubscribed" in message:
             channel = message["unsubscribed"]["channel"]
-            if subscription := self._by_name.pop(channel, None):
+            if subscription := self._confirmed(channel):
+                del self._by_name[channel]
                 subscription.end(SubscriptionEnded(channel))
                 self._notify(SessionEnd(channel))
+
+    def _confirmed(self, channel: str) -> Subscription | None:
+        """Return a subscription; messages before its confirmation are of an earlier one."""
+        subscription = self._by_name.get(channel)
+        return subscription if subscription is not None and subscription.is_confirmed else None
 
     async def restore(self, socket: aiohttp.ClientWebSocketResponse) -> None:
         """Subscribe to all channels again, over a new connection.

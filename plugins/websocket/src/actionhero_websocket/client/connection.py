@@ -215,6 +215,8 @@ class ClientConnection:
         Raises:
             ConnectionLost: The connection has ended for good.
         """
+        if self._error is not None:
+            raise self._error.copy(sent=False)
         self.handshake = handshake
         self._retry_now.set()
         self._online.clear()

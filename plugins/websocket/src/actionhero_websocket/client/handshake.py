@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
@@ -13,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import timedelta
 
-#: The time limit of connecting to the address.
+#: The time limit of a handshake, with the connection to the address.
 CONNECT_SECONDS: Final = 10.0
 
 #: The statuses that a retry would not change.
@@ -22,7 +23,7 @@ _FINAL_STATUSES: Final = frozenset({400, 401, 403, 426})
 
 def create_http_session() -> aiohttp.ClientSession:
     """Return a session for handshakes, without cookies."""
-    timeout = aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_SECONDS)
+    timeout = aiohttp.ClientTimeout(total=None)
     return aiohttp.ClientSession(timeout=timeout, cookie_jar=aiohttp.DummyCookieJar())
 
 
@@ -55,18 +56,23 @@ class Handshake:
             ConnectionLost: The server is unreachable, or refused the connection.
         """
         try:
-            return await http.ws_connect(
-                self.url,
-                headers=self._all_headers(),
-                heartbeat=heartbeat.total_seconds() or None,
-                max_msg_size=0,
-            )
+            async with asyncio.timeout(CONNECT_SECONDS):
+                return await http.ws_connect(
+                    self.url,
+                    headers=self._all_headers(),
+                    heartbeat=heartbeat.total_seconds() or None,
+                    max_msg_size=0,
+                )
         except aiohttp.WSServerHandshakeError as error:
             raise ConnectionLost(
                 f"{self.url} refused the connection: {error.status} {error.message}",
                 is_final=error.status in _FINAL_STATUSES,
             ) from error
-        except (aiohttp.ClientError, OSError, TimeoutError) as error:
+        except TimeoutError as error:
+            raise ConnectionLost(
+                f"{self.url} did not answer the handshake within {CONNECT_SECONDS:g} s"
+            ) from error
+        except (aiohttp.ClientError, OSError) as error:
             raise ConnectionLost(f"{self.url} is unreachable: {error}") from error
 
     def _all_headers(self) -> dict[str, str]:

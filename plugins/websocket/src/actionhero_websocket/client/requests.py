@@ -100,7 +100,11 @@ class Requests:
                 if isinstance(reply, ConnectionLost):
                     raise reply
                 if "error" in reply:
-                    raise parse_error(reply["error"])
+                    error = parse_error(reply["error"])
+                    if not self._slow_down(error):
+                        raise error
+                    await self.connection.send(id, text, handle)
+                    continue
                 if "chunk" not in reply:
                     return
                 yield reply["chunk"]
@@ -143,14 +147,22 @@ class Requests:
                 if not options.idempotent or error.is_final:
                     raise
             except CallFailed as error:
-                if error.message == RATE_EXCEEDED and self.connection.pacer.is_on:
-                    self.connection.pacer.slow_down()
-                elif (options.idempotent and error.message == SHUTTING_DOWN) or (
+                if self._slow_down(error):
+                    continue
+                if (options.idempotent and error.message == SHUTTING_DOWN) or (
                     options.retry_rate_limited and error.type == ErrorType.RATE_LIMITED
                 ):
                     await asyncio.sleep(backoff.next_seconds())
                 else:
                     raise
+
+    def _slow_down(self, error: CallFailed) -> bool:
+        """Return whether a message was over the rate, after which the pacer sends less."""
+        pacer = self.connection.pacer
+        if error.message != RATE_EXCEEDED or not pacer.is_on:
+            return False
+        pacer.slow_down()
+        return True
 
     async def _exchange(
         self,
