@@ -223,6 +223,12 @@ async def test_keys_for_other_purposes_are_left_out(issuer: Issuer) -> None:
         {"kty": "EC", "crv": "P-256", "x": "AA", "y": "AA", "kid": "bad"},
         {"kty": "PQC", "kid": "new"},
         {"kty": "RSA", "n": "AQAB", "e": "AQAB", "kid": "weak"},
+        *({**good, name: [value], "kid": name} for name, value in good.items() if name != "kid"),
+        {**good, "kid": ["list"]},
+        {**good, "use": ["sig"], "kid": "use"},
+        {**good, "key_ops": ["sign"], "kid": "key_ops"},
+        None,
+        "text",
         issuer.key.as_dict(private=True),
     ]
     settings = IssuerSettings(issuer=issuer.url, audience=["club"])
@@ -231,7 +237,7 @@ async def test_keys_for_other_purposes_are_left_out(issuer: Issuer) -> None:
     assert [key.kid for key in await keys.find(issuer.key.kid, "ES256")] == [issuer.key.kid]
     [key] = await keys.find(issuer.key.kid, "ES256")
     assert not key.is_private
-    for kid in ("enc", "alg", "oct", "bad", "new", "weak"):
+    for kid in ("enc", "alg", "oct", "bad", "new", "weak", "kty", "crv", "x", "y", "use"):
         assert await keys.find(kid, "ES256") == []
     assert await keys.find(issuer.key.kid, "RS256") == []
     await client.aclose()

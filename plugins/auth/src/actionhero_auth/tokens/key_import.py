@@ -67,9 +67,10 @@ def import_jwks(document: dict[str, Any], settings: IssuerSettings) -> list[Key]
         raise ValueError("it has no list 'keys'")
     keys: list[Key] = []
     for item in items[:MAX_KEYS]:
-        if not isinstance(item, dict) or item.get("kty") not in settings.key_types:
+        if not isinstance(item, dict) or item.get("use", "sig") != "sig":
             continue
-        if item.get("use", "sig") != "sig":
+        # Perhaps of a type that has no hash: others of the document are valid.
+        if item.get("kty") not in tuple(settings.key_types):
             continue
         # Of a private key that is published by mistake, only the public part is used.
         private = {"d", "p", "q", "dp", "dq", "qi"}
