@@ -3,12 +3,21 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypedDict
 
 import pytest
+from jsonschema import Draft7Validator  # type: ignore[import-untyped]
 from plugins.asyncapi.tests.conftest import ACTIONS, CHANNELS, PLUGINS, Document, RemarkAdd, Room
 
-from actionhero import Action, Middleware, PluginError, RequestHeader
+from actionhero import (
+    Action,
+    Authenticator,
+    Middleware,
+    PluginError,
+    RequestHeader,
+    hookimpl,
+)
 from actionhero_asyncapi import AsyncApiDocument, breaking_changes
 from actionhero_channels import Channel
 from actionhero_openapi.document import openapi_document
@@ -20,7 +29,7 @@ if TYPE_CHECKING:
 
     from plugins.asyncapi.tests.conftest import DocumentOf
 
-    from actionhero import App
+    from actionhero import App, Connection, Credentials
 
 
 def references(value: Any) -> Iterator[str]:
@@ -51,6 +60,53 @@ def test_every_reference_has_a_target(document_of: DocumentOf) -> None:
         for part in (operation, operation.get("reply", {"channel": None, "messages": []})):
             for message in part["messages"]:
                 assert message["$ref"].startswith(f"{part['channel']['$ref']}/messages/")
+
+
+class Keys(Authenticator):
+    """Has a security scheme of each kind."""
+
+    schemes = ("bearer",)
+
+    async def authenticate(self, credentials: Credentials, connection: Connection) -> None:
+        return None
+
+    def security_schemes(self) -> dict[str, dict[str, Any]]:
+        urls = {
+            "authorizationUrl": "https://login.example/authorize",
+            "tokenUrl": "https://login.example/token",
+            "refreshUrl": "https://login.example/token",
+            "scopes": {"remarks:read": "Read remarks"},
+        }
+        needed = {
+            "implicit": ("authorizationUrl", "scopes"),
+            "password": ("tokenUrl", "scopes"),
+            "clientCredentials": ("tokenUrl", "scopes"),
+            "authorizationCode": ("authorizationUrl", "tokenUrl", "refreshUrl", "scopes"),
+        }
+        flows = {flow: {key: urls[key] for key in keys} for flow, keys in needed.items()}
+        provider = "https://login.example/.well-known/openid-configuration"
+        return {
+            "key": {"type": "apiKey", "in": "header", "name": "X-Key", "description": "A key."},
+            "token": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"},
+            "oauth": {"type": "oauth2", "flows": flows, "description": "A token."},
+            "provider": {"type": "openIdConnect", "openIdConnectUrl": provider},
+        }
+
+
+class KeysPlugin:
+    @hookimpl
+    def actionhero_authenticators(self) -> list[Authenticator]:
+        return [Keys()]
+
+
+def test_the_document_is_valid(document_of: DocumentOf) -> None:
+    """With the schema of AsyncAPI, also its security schemes, which OpenAPI has in another form."""
+    schema = json.loads((Path(__file__).parent / "asyncapi-3.0.0.json").read_text())
+
+    document = document_of(*ACTIONS, *CHANNELS, sse_plugin, KeysPlugin())
+
+    assert set(document["components"]["securitySchemes"]) >= Keys().security_schemes().keys()
+    assert [error.message for error in Draft7Validator(schema).iter_errors(document)] == []
 
 
 def test_exposed_actions_are_operations_with_a_reply(document_of: DocumentOf) -> None:

@@ -19,10 +19,17 @@ AUTHENTICATION: Final = {"authenticate": ("authenticated", "error")}
 
 
 def security_scheme(scheme: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a security scheme of OpenAPI as one of AsyncAPI, which names API keys differently."""
+    """Return a security scheme of OpenAPI as one of AsyncAPI, with its names."""
     if scheme.get("type") == "apiKey":
         return {**scheme, "type": "httpApiKey"}
+    if scheme.get("type") == "oauth2":
+        flows = {name: _flow(flow) for name, flow in scheme.get("flows", {}).items()}
+        return {**scheme, "flows": flows}
     return dict(scheme)
+
+
+def _flow(flow: Mapping[str, Any]) -> dict[str, Any]:
+    return {"availableScopes" if key == "scopes" else key: value for key, value in flow.items()}
 
 
 def authentication_messages() -> dict[str, dict[str, Any]]:
