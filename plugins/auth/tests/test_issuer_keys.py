@@ -216,7 +216,7 @@ async def test_metadata_of_another_issuer_is_not_used(
 async def test_keys_for_other_purposes_are_left_out(issuer: Issuer) -> None:
     """For encryption, for other algorithms, shared secrets, and faulty ones."""
     good = issuer.published[0]
-    issuer.published = [
+    others: list[Any] = [
         {**good, "kid": "enc", "use": "enc"},
         {**good, "kid": "alg", "alg": "ES384"},
         {"kty": "oct", "k": "c2VjcmV0", "kid": "oct"},
@@ -229,8 +229,8 @@ async def test_keys_for_other_purposes_are_left_out(issuer: Issuer) -> None:
         {**good, "key_ops": ["sign"], "kid": "key_ops"},
         None,
         "text",
-        issuer.key.as_dict(private=True),
     ]
+    issuer.published = [*others, issuer.key.as_dict(private=True)]
     settings = IssuerSettings(issuer=issuer.url, audience=["club"])
     client = KeyClient()
     keys = IssuerKeys(settings, client, on_change=lambda: None)
