@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from argon2 import PasswordHasher, Type, extract_parameters
+from argon2.exceptions import VerifyMismatchError
 from plugins.auth.tests.conftest import club
 
 from actionhero import BootError
@@ -67,6 +68,42 @@ async def test_a_password_without_a_hash_is_verified_too(
     assert not await passwords.verify(None, "")
 
     assert verified == ["correct horse", ""]
+
+
+@pytest.mark.parametrize("hash", [None, "", "!", "$2b$12$other", "$argon2id$v=19$m=8,t=1,p=1$b$b"])
+async def test_a_user_without_a_password_is_verified_as_an_unknown_one(
+    passwords: Passwords, monkeypatch: pytest.MonkeyPatch, hash: str | None
+) -> None:
+    """Otherwise the time would reveal that the user exists: one hash is computed in full."""
+    computed: list[bool] = []
+    verify = PasswordHasher.verify
+
+    def record(self: PasswordHasher, hash: str, password: str) -> bool:
+        try:
+            return verify(self, hash, password)
+        except VerifyMismatchError:
+            computed.append(True)
+            raise
+
+    monkeypatch.setattr(PasswordHasher, "verify", record)
+    assert not await passwords.verify(hash, "correct horse")
+
+    assert computed == [True]
+
+
+async def test_the_form_of_characters_makes_no_difference(passwords: Passwords) -> None:
+    """A keyboard may compose characters, and another one not."""
+    composed, decomposed = "p\u00e9ch\u00e9", "pe\u0301che\u0301"
+    for first, second in ((composed, decomposed), (decomposed, composed)):
+        assert await passwords.verify(await passwords.hash(first), second)
+    # A longer one is not normalized, as that may take very long.
+    long = decomposed * 1000
+    assert await passwords.verify(await passwords.hash(long), long)
+    # Other characters are others.
+    assert not await passwords.verify(await passwords.hash("\ufb01sh"), "fish")
+    foreign = PasswordHasher(1, 8, 1).hash(decomposed)
+    assert await passwords.verify(foreign, decomposed)
+    assert not await passwords.verify(foreign, composed)
 
 
 async def test_hashes_have_the_configured_cost(passwords: Passwords) -> None:

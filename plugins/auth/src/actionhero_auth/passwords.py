@@ -5,9 +5,10 @@ from __future__ import annotations
 import asyncio
 import os
 import secrets
+import unicodedata
 from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Final, TypeVar
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -17,6 +18,10 @@ if TYPE_CHECKING:
     from actionhero_auth.settings import AuthSettings
 
 Result = TypeVar("Result")
+
+#: The longest password that is normalized, in characters: many accents of one letter take a time
+#: that grows with the square of their number.
+MAX_NORMALIZED_LENGTH: Final = 1024
 
 
 class Passwords:
@@ -36,14 +41,15 @@ class Passwords:
 
     async def hash(self, password: str) -> str:
         """Return the hash of a password, including its salt and parameters."""
-        return await self._run_in_thread(self._hasher.hash, password)
+        return await self._run_in_thread(self._hasher.hash, _normalized(password))
 
     async def verify(self, hash: str | None, password: str) -> bool:
         """Return whether `password` matches a hash.
 
         Args:
-            hash: A result of `hash`. `None` matches no password and takes the same time, so that
-                the response time does not reveal whether the user exists.
+            hash: A result of `hash`. `None`, or a text that is no hash, matches no password and
+                takes the same time, so that the response time does not reveal whether the user
+                exists.
             password: The password to verify.
         """
         return await self._run_in_thread(self._verify, hash, password)
@@ -71,16 +77,37 @@ class Passwords:
         )
 
     def _verify(self, hash: str | None, password: str) -> bool:
-        from argon2.exceptions import InvalidHashError, VerificationError  # noqa: PLC0415
-
-        if hash is None and self._dummy_hash is None:
+        normalized = _normalized(password)
+        if hash and (matches := self._matches(hash, normalized)) is not None:
+            # Perhaps the hash of another system, which has not normalized it.
+            return matches or (normalized != password and bool(self._matches(hash, password)))
+        if self._dummy_hash is None:
             self._dummy_hash = self._hasher.hash(secrets.token_urlsafe())
+        self._matches(self._dummy_hash, normalized)
+        return False
+
+    def _matches(self, hash: str, password: str) -> bool | None:
+        """Return whether a password has a hash; `None` if that is no hash."""
+        from argon2.exceptions import (  # noqa: PLC0415
+            InvalidHashError,
+            VerificationError,
+            VerifyMismatchError,
+        )
+
         try:
-            self._hasher.verify(hash or self._dummy_hash or "", password)
-        except (VerificationError, InvalidHashError):
+            return self._hasher.verify(hash, password)
+        except VerifyMismatchError:
             return False
-        return hash is not None
+        except (VerificationError, InvalidHashError):
+            return None
 
     async def _run_in_thread(self, function: Callable[..., Result], *arguments: object) -> Result:
         loop = asyncio.get_running_loop()
         return await loop.run_in_executor(self._threads, function, *arguments)
+
+
+def _normalized(password: str) -> str:
+    """Return a password in the form that does not depend on the keyboard (RFC 8265 §4.2.2)."""
+    if len(password) > MAX_NORMALIZED_LENGTH:
+        return password
+    return unicodedata.normalize("NFC", password)
