@@ -3,13 +3,24 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import ClassVar, Literal
+from typing import ClassVar, Final, Literal
 
 from pydantic import field_validator
 
 from actionhero import Field, Settings
 from actionhero_limits.identity import address_filter
 from actionhero_limits.rate import parse_rate
+
+#: The transports, and other names that these are called by.
+_TRANSPORTS: Final = {
+    "web": ("http", "https", "rest", "sse"),
+    "websocket": ("ws", "wss", "socket"),
+    "mcp": ("agent", "agents"),
+    "cli": ("command", "console"),
+    "task": ("job", "jobs", "queue", "worker"),
+}
+#: How similar a name is to that of a transport, so that it is no other one of a plugin.
+_SIMILARITY: Final = 0.8
 
 
 class LimitsSettings(Settings):
@@ -74,6 +85,22 @@ class LimitsSettings(Settings):
         if rate:
             parse_rate(rate)
         return rate
+
+    @field_validator("transports")
+    @classmethod
+    def _are_transports(cls, names: list[str]) -> list[str]:
+        # With a wrong name, its calls would not be limited. Plugins may have other transports.
+        for name in names:
+            if name in _TRANSPORTS:
+                continue
+            # Imported here because most starts have no misspelled name.
+            from difflib import get_close_matches
+
+            near = get_close_matches(name.lower(), _TRANSPORTS, 1, _SIMILARITY)
+            near += [known for known, others in _TRANSPORTS.items() if name.lower() in others]
+            if near:
+                raise ValueError(f"{name!r} is not a transport; did you mean {near[0]!r}?")
+        return names
 
     @field_validator("exempt")
     @classmethod
