@@ -342,7 +342,10 @@ async def test_a_browser_authenticates_with_a_message(site: Site) -> None:
         assert answer["error"]["type"] == "CONNECTION_SESSION_NOT_FOUND"
         assert (await socket.call("who"))["user"] is None
 
-        for message in ({}, {"token": 1}, {"token": ""}, {"token": WRITE, "scheme": 1}):
+        schemes: list[Any] = [1, "", "two words", "a" * 65, "é"]
+        invalid: list[dict[str, Any]] = [{}, {"token": 1}, {"token": ""}]
+        invalid += [{"token": WRITE, "scheme": scheme} for scheme in schemes]
+        for message in invalid:
             answer = await socket.ask("authenticate", **message)
             assert "Invalid " in answer["error"]["message"]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from actionhero import Conflict, Credentials, ErrorType, TypedError
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
 
 #: The scheme of a message without one.
 DEFAULT_SCHEME: Final = "bearer"
+#: A token (RFC 9110 §5.6.2), of a limited length.
+_SCHEME: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]{1,64}")
 
 
 class AuthenticatingSession(Protocol):
@@ -107,4 +110,7 @@ def _credentials(message: dict[str, Any]) -> Credentials:
     for name, value in (("token", token), ("scheme", scheme)):
         if not isinstance(value, str) or not value:
             raise TypedError(f"Invalid {name}: send a text", type=ErrorType.ACTION_RUN)
+    if not _SCHEME.fullmatch(scheme):
+        # It is in the audit log.
+        raise TypedError("Invalid scheme: send a name such as bearer", type=ErrorType.ACTION_RUN)
     return Credentials(str(scheme).lower(), str(token))
