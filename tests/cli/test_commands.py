@@ -144,6 +144,29 @@ def test_the_application_can_be_selected_in_every_source(book: Place) -> None:
     assert book.run("call", "book:number", ACTIONHERO_APP__PACKAGE="book").stdout == "42\n"
 
 
+def test_an_application_is_loaded_without_collections_of_garbage(book: Place) -> None:
+    """They are on again when it runs, and do not examine its modules."""
+    book.write(
+        "book/collections.py",
+        """
+import gc
+
+from actionhero import Action
+
+enabled = gc.isenabled()
+
+
+class Collections(Action):
+    name = "book:collections"
+
+    async def run(self) -> list[bool]:
+        return [enabled, gc.isenabled(), gc.get_freeze_count() > 0]
+""",
+    )
+
+    assert json.loads(book.run("call", "book:collections").stdout) == [False, True, True]
+
+
 def test_the_log_level_can_be_set(book: Place) -> None:
     """A call has no log output by default."""
     assert book.run("call", "book:number").stderr == ""

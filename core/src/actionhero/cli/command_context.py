@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 from typing import TYPE_CHECKING, Any
 
@@ -73,8 +74,14 @@ class CommandContext:
         from actionhero.app import App  # noqa: PLC0415
 
         sources = self.sources()
-        with reserve_stdout():
-            app = App.load(sources, mode)
+        # A collection would examine all modules and schemas again and again: they are no garbage.
+        gc.disable()
+        try:
+            with reserve_stdout():
+                app = App.load(sources, mode)
+        finally:
+            gc.freeze()
+            gc.enable()
         context = click.get_current_context(silent=True)
         root: Any = context.find_root().command if context else None
         # The group `actionhero`, in which plugins have commands.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
@@ -38,12 +37,7 @@ def run_servers(context: CommandContext) -> NoReturn:
     Raises:
         BootError: The application has problems, or cannot start.
     """
-    # A collection would examine all modules and schemas again and again: they are no garbage.
-    gc.disable()
-    try:
-        app = context.load(RunMode.SERVER)
-    finally:
-        gc.enable()
+    app = context.load(RunMode.SERVER)
     configure_logs(app)
     if app.get(AppSettings).package is None and (hint := settings_elsewhere(Path.cwd())):
         click.echo(f"note: {hint}", err=True)
