@@ -151,6 +151,17 @@ def listeners(inodes: set[str]) -> set[str]:
     return addresses
 
 
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Generator[None, object, object]:
+    """Collect tests without collections of garbage: modules, schemas and tests are no garbage."""
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.freeze()
+        gc.enable()
+
+
 def pytest_runtest_setup(item: pytest.Item) -> None:
     """Skip a test that is only for another platform."""
     for marker in item.iter_markers("platform"):

@@ -60,8 +60,8 @@ def build(session: nox.Session) -> list[str]:
     """Build the wheel of every package, and return their paths."""
     folder = Path(session.virtualenv.location) / "wheels"
     shutil.rmtree(folder, ignore_errors=True)
-    for package, _ in PACKAGES.values():
-        session.run_install("uv", "build", "--quiet", "--wheel", f"--out-dir={folder}", package)
+    options = ("--quiet", "--wheel", "--all-packages", f"--out-dir={folder}")
+    session.run_install("uv", "build", *options, str(ROOT))
     session.env["WHEEL_FOLDER"] = str(folder.resolve())
     return [str(wheel.resolve()) for wheel in sorted(folder.glob("*.whl"))]
 

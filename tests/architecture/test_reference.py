@@ -54,17 +54,16 @@ def test_every_hook_has_a_heading_in_the_reference(hook: str) -> None:
     assert re.search(rf"^(#+ .*\b|::: [\w.]+\.){hook}\b", text, re.MULTILINE)
 
 
-@each_hook
-def test_every_hook_is_named_in_a_test(hook: str) -> None:
+def test_every_hook_is_named_in_a_test() -> None:
     """Each hook is used by a test."""
     tests = [
-        path
-        for path in ROOT.glob("**/tests/**/test_*.py")
+        path.read_text("utf-8")
+        for pattern in ("core", "plugins/*", "example-plugins/*", ".")
+        for path in ROOT.glob(f"{pattern}/tests/**/test_*.py")
         if ROOT / "tests" / "architecture" not in path.parents
-        and not any(part.startswith(".") for part in path.relative_to(ROOT).parts)
     ]
 
-    assert any(hook in path.read_text("utf-8") for path in tests)
+    assert [hook for hook in HOOKS if not any(hook in text for text in tests)] == []
 
 
 @each_hook
