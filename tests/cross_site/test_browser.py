@@ -8,6 +8,7 @@ import ssl
 from typing import TYPE_CHECKING, Any
 
 import pytest
+import pytest_asyncio
 import trustme
 from aiohttp import web
 from playwright.async_api import BrowserContext, Error, Frame, async_playwright
@@ -33,7 +34,9 @@ from actionhero_websocket import plugin as websocket_plugin
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
-    from pathlib import Path
+
+# One browser for all tests.
+pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 #: The site, and those of pages that attack it.
 SHOP = "shop.example.test"
@@ -233,15 +236,18 @@ async def respond(request: web.Request) -> web.Response:
     return web.Response(text=f"<!doctype html>{text}", content_type="text/html")
 
 
-@pytest.fixture
-async def browser(program: Callable[[str], str], tmp_path: Path) -> AsyncIterator[BrowserContext]:
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def chromium(
+    program: Callable[[str], str], tmp_path_factory: pytest.TempPathFactory
+) -> AsyncIterator[BrowserContext]:
     """Chromium, for which all names are those of this machine, and with third-party cookies."""
-    preferences = tmp_path / "Default" / "Preferences"
+    folder = tmp_path_factory.mktemp("chromium")
+    preferences = folder / "Default" / "Preferences"
     preferences.parent.mkdir()
     preferences.write_text(json.dumps({"profile": {"cookie_controls_mode": 0}}))
     async with async_playwright() as playwright:
         context = await playwright.chromium.launch_persistent_context(
-            tmp_path,
+            folder,
             executable_path=program("chromium"),
             args=list(ARGUMENTS),
             bypass_csp=True,
@@ -249,6 +255,13 @@ async def browser(program: Callable[[str], str], tmp_path: Path) -> AsyncIterato
         )
         yield context
         await context.close()
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def browser(chromium: BrowserContext) -> BrowserContext:
+    """The browser without cookies of other tests."""
+    await chromium.clear_cookies()
+    return chromium
 
 
 @contextlib.asynccontextmanager

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import aiohttp
 import pytest
+import pytest_asyncio
 from playwright.async_api import async_playwright, expect
 
 from actionhero_chat.channels import HISTORY_SIZE
@@ -19,7 +20,10 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable
     from pathlib import Path
 
-    from playwright.async_api import BrowserContext, Page, WebSocketRoute
+    from playwright.async_api import Browser, BrowserContext, Page, WebSocketRoute
+
+# One browser for all tests.
+pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 IN_CI = os.environ.get("CI", "").lower() not in {"", "0", "false"}
 PASSWORD = "correct horse"
@@ -82,17 +86,25 @@ class Window:
         await expect(region.get_by_role("listitem")).to_have_text(list(names))
 
 
-@pytest.fixture
-async def context() -> AsyncIterator[Callable[..., Awaitable[BrowserContext]]]:
-    """Return a function that opens a browser context without cookies."""
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def browser() -> AsyncIterator[Browser]:
+    """Return a browser."""
     program = shutil.which("chromium")
     if program is None:
         (pytest.fail if IN_CI else pytest.skip)("program 'chromium' not found on PATH")
     expect.set_options(timeout=TIMEOUT_MS)
     async with async_playwright() as playwright:
         chromium = await playwright.chromium.launch(executable_path=program, args=ARGUMENTS)
-        yield chromium.new_context
+        yield chromium
         await chromium.close()
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def context(browser: Browser) -> AsyncIterator[Callable[..., Awaitable[BrowserContext]]]:
+    """Return a function that opens a browser context without cookies."""
+    yield browser.new_context
+    for opened in browser.contexts:
+        await opened.close()
 
 
 @pytest.fixture

@@ -5,14 +5,19 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
+import pytest_asyncio
 from playwright.async_api import async_playwright, expect
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
     from pathlib import Path
 
+    from playwright.async_api import Browser as Chromium
     from playwright.async_api import Locator, Page, Response
     from plugins.openapi.tests.conftest import Serve
+
+# One browser for all tests.
+pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 WIDTH, HEIGHT = 1200, 1400
 
@@ -51,8 +56,8 @@ class Browser:
         return await waiting.value
 
 
-@pytest.fixture
-async def browser(program: Callable[[str], str]) -> AsyncIterator[Browser]:
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def chromium(program: Callable[[str], str]) -> AsyncIterator[Chromium]:
     """Return a browser that resolves no host names."""
     async with async_playwright() as playwright:
         chromium = await playwright.chromium.launch(
@@ -66,9 +71,16 @@ async def browser(program: Callable[[str], str]) -> AsyncIterator[Browser]:
                 "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",
             ],
         )
-        page = await chromium.new_page(viewport={"width": WIDTH, "height": HEIGHT})
-        yield Browser(page)
+        yield chromium
         await chromium.close()
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def browser(chromium: Chromium) -> AsyncIterator[Browser]:
+    """Return a page without cookies."""
+    page = await chromium.new_page(viewport={"width": WIDTH, "height": HEIGHT})
+    yield Browser(page)
+    await page.close()
 
 
 async def test_the_page_shows_every_operation_without_other_servers(

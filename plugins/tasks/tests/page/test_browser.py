@@ -8,6 +8,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
+import pytest_asyncio
 from axe_playwright_python.async_playwright import Axe  # type: ignore[import-untyped]
 from playwright.async_api import async_playwright, expect
 
@@ -24,6 +25,9 @@ if TYPE_CHECKING:
     from plugins.tasks.tests.page.conftest import PageSite
 
     Serve = Callable[..., contextlib.AbstractAsyncContextManager[PageSite]]
+
+# One browser for all tests.
+pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 PASSWORD = "correct horse battery staple"
 TIMEOUT_MS = 20_000
@@ -93,7 +97,7 @@ class Window:
         return {url for url in self.requests if not url.startswith((self._origin, "data:"))}
 
 
-@pytest.fixture
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def browser(program: Callable[[str], str]) -> AsyncIterator[Browser]:
     expect.set_options(timeout=TIMEOUT_MS)
     async with async_playwright() as playwright:
@@ -104,14 +108,16 @@ async def browser(program: Callable[[str], str]) -> AsyncIterator[Browser]:
         await chromium.close()
 
 
-@pytest.fixture
-def window(browser: Browser) -> Callable[..., Awaitable[Window]]:
+@pytest_asyncio.fixture(loop_scope="module")
+async def window(browser: Browser) -> AsyncIterator[Callable[..., Awaitable[Window]]]:
     """A function that opens a window with a new browser context."""
 
     async def open_window(site: PageSite, **options: Any) -> Window:
         return Window(await (await browser.new_context(**options)).new_page(), site)
 
-    return open_window
+    yield open_window
+    for context in browser.contexts:
+        await context.close()
 
 
 async def test_an_operator_signs_in_and_retries_and_discards_dead_letters(
