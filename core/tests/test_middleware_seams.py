@@ -395,6 +395,25 @@ def test_several_keys_are_one_list() -> None:
     assert Connection("test").idempotency_key is None
 
 
+@pytest.mark.parametrize(
+    ("name", "value", "message"),
+    [
+        ("X-A", "a\r\nX-B: b", "contains a control character"),
+        ("X-A", "\ud800", "half of a surrogate pair"),
+        ("X-A:", "a", "the name of the response header 'X-A:' is invalid"),
+        ("", "a", "the name of the response header '' is invalid"),
+        ("Connection", "close", "is set by the server; return a response of the transport"),
+    ],
+)
+def test_headers_that_cannot_be_written_are_refused(name: str, value: str, message: str) -> None:
+    connection = Connection("web")
+
+    with pytest.raises(ValueError, match=message):
+        connection.add_response_header(name, value)
+
+    assert connection.response_headers is None
+
+
 def test_middleware_adds_headers_to_responses() -> None:
     """To those that are there."""
     connection = Connection("web")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, Any, Final
 
@@ -20,6 +21,13 @@ if TYPE_CHECKING:
 TRACE_FIELDS: Final = ("traceparent", "tracestate")
 #: https://datatracker.ietf.org/doc/draft-ietf-httpapi-idempotency-key-header/
 IDEMPOTENCY_KEY: Final = "Idempotency-Key"
+#: Names and values of headers (RFC 9110 §5.5). Values outside of ASCII are sent as UTF-8.
+_HEADER_NAME: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+_HEADER_VALUE: Final = re.compile(r"[^\x00-\x08\x0a-\x1f\x7f\ud800-\udfff]*")
+#: The headers of the framing and of the connection, and the type of what the action has returned.
+_SERVER_HEADERS: Final = frozenset(
+    {"connection", "content-length", "content-type", "date", "transfer-encoding"}
+)
 
 
 class Connection:
@@ -108,7 +116,23 @@ class Connection:
         """Add a header to the response of its only call; without effect if there are no headers.
 
         Transports with several calls on a connection override this.
+
+        Raises:
+            ValueError: The name or the value cannot be written, or the server sets this header. A
+                line break in a value would be the start of another header.
         """
+        if not _HEADER_NAME.fullmatch(name):
+            raise ValueError(f"the name of the response header {name!r} is invalid")
+        if not _HEADER_VALUE.fullmatch(value):
+            raise ValueError(
+                f"the response header {name!r} contains a control character, or a half of a "
+                "surrogate pair; remove it, or encode the value"
+            )
+        if name.lower() in _SERVER_HEADERS:
+            raise ValueError(
+                f"the response header {name!r} is set by the server; return a response of the "
+                "transport to choose it"
+            )
         self.response_headers = (*(self.response_headers or ()), (name, value))
 
     def log_facts(self, outcome: Any) -> Mapping[str, Any] | None:
