@@ -31,6 +31,7 @@ from actionhero_web.native_responses import NativeResponses
 from actionhero_web.request_context import RequestContext
 from actionhero_web.responses.cors import Cors
 from actionhero_web.responses.header_templates import HeaderTemplates
+from actionhero_web.responses.native_response import WRITTEN_RESPONSE, is_written
 from actionhero_web.responses.streaming import Streams
 from actionhero_web.routes.request_target import split_target
 from actionhero_web.write import ResponseWriter
@@ -171,8 +172,11 @@ class RequestHandler:
                 stream.close()
         if stream is not None and stream.handles(outcome):
             return await stream.finish(outcome)
-        if outcome.error is not None and context.request.writer.output_size > 0:
+        if context.request.writer.output_size > 0 and not is_written(outcome):
             # The action has begun to write its own response: only a truncated one shows the error.
+            # A second response would be taken for that to the next request.
+            if outcome.error is None:
+                self._pipeline.encoding_error_outcome(action.name, TypeError(WRITTEN_RESPONSE))
             context.request.protocol.force_close()
             raise ConnectionResetError("the action has failed; its response is truncated")
         if context.connection.is_cross_site:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from typing import TYPE_CHECKING
+from urllib.parse import urlencode
 
 import pytest
 
@@ -122,6 +123,57 @@ def test_the_response_of_a_failed_action_is_truncated(client: HttpClient) -> Non
 
     assert response.endswith(b"\r\n\r\n7\r\nwritten\r\n")
     assert "action 'written' failed: in the middle" in client.new_log_text()
+
+
+@pytest.mark.parametrize("name", ["nothing", "value", "response"])
+@pytest.mark.parametrize("method", ["GET", "HEAD"])
+def test_an_action_that_has_written_a_response_sends_no_other(
+    client: HttpClient, method: str, name: str
+) -> None:
+    """A client would take it for the response to its next request."""
+    client.new_log_text()
+    target = f"/api/written-and-forgotten/{name}"
+
+    received = client.send_bytes(f"{method} {target} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode())
+
+    assert received.count(b"HTTP/1.1 ") == 1
+    assert received.endswith(b"7\r\nwritten\r\n" if method == "GET" else b"\r\n\r\n")
+    assert "run has written a response itself, and returned another value" in client.new_log_text()
+
+
+@pytest.mark.parametrize("kind", ["value", "response", "stream"])
+@pytest.mark.parametrize(
+    ("header", "value", "reason"),
+    [
+        ("X-Name", "a\r\nX-Injected: b", "'X-Name' contains a control character"),
+        ("X-Name", "a\nb", "'X-Name' contains a control character"),
+        ("X Name", "a", "the name of the response header 'X Name' is invalid"),
+        ("Content-Length", "99", "'Content-Length' is set by the server"),
+        ("transfer-encoding", "chunked", "'transfer-encoding' is set by the server"),
+        ("Content-Type", "text/html", "'Content-Type' is set by the server"),
+    ],
+)
+def test_an_invalid_header_that_an_action_adds_is_an_internal_error(
+    client: HttpClient, kind: str, header: str, value: str, reason: str
+) -> None:
+    """A part of an input in its value would be a header, or a second response."""
+    client.new_log_text()
+
+    query = urlencode({"header": header, "value": value})
+    response = client.get(f"/api/added-header/{kind}?{query}")
+
+    assert_internal_error(client, response, f"action 'added-header' failed: .*{reason}")
+    assert response.header("X-Injected") is None
+
+
+@pytest.mark.parametrize("kind", ["value", "response", "stream"])
+def test_a_header_that_an_action_adds_is_sent(client: HttpClient, kind: str) -> None:
+    query = urlencode({"header": "X-Name", "value": "ä, \tb"})
+
+    response = client.get(f"/api/added-header/{kind}?{query}")
+
+    assert response.status == 200
+    assert (response.header("X-Name") or "").encode("latin-1").decode() == "ä, \tb"
 
 
 def test_a_written_response_has_the_headers_of_its_call(serve: Serve) -> None:

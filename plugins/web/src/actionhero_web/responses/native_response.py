@@ -11,12 +11,16 @@ from aiohttp import web
 from actionhero_web.responses.compression import compress_async
 
 if TYPE_CHECKING:
+    from actionhero import Outcome
     from actionhero_web.responses.compression import Encoding
 
 _NAME: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+", re.ASCII)
 #: Lone surrogates cannot be encoded. Other characters outside of ASCII are sent as UTF-8.
 _VALUE: Final = re.compile(r"[^\x00-\x08\x0a-\x1f\x7f\ud800-\udfff]*")
 _INVALID: Final = "a control character, or a half of a surrogate pair"
+
+#: The fault of an action that has written a response, and returned another value.
+WRITTEN_RESPONSE: Final = "run has written a response itself, and returned another value; return it"
 
 #: Statuses that are not followed by a body (RFC 9112 §6.3).
 BODILESS_STATUSES: Final = frozenset({204, 304})
@@ -73,6 +77,12 @@ def check_native_response(request: web.BaseRequest, response: web.StreamResponse
     for name, cookie in response.cookies.items():
         if not _VALUE.fullmatch(cookie.OutputString()):
             raise ValueError(f"the cookie {name!r} of the response contains {_INVALID}")
+
+
+def is_written(outcome: Outcome) -> bool:
+    """Return whether an action has returned a response of aiohttp that it has begun to write."""
+    value = outcome.value if outcome.error is None else None
+    return isinstance(value, web.StreamResponse) and value.prepared
 
 
 def check_header(name: str, value: str) -> None:

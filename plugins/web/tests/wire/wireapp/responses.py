@@ -18,6 +18,7 @@ from aiohttp.web import StreamResponse
 from pydantic import BaseModel, Field
 
 from actionhero import Action, Call, Inputs, InvalidInput
+from actionhero import Stream as ChunkStream
 from actionhero_web import Route
 
 if TYPE_CHECKING:
@@ -219,6 +220,39 @@ class Written(Action):
         if inputs.name == "complete":
             await response.write_eof()
         return response
+
+
+class WrittenAndForgotten(Action):
+    """Write a response, and return something else."""
+
+    name = "written-and-forgotten"
+    web = "GET /written-and-forgotten/{name}"
+
+    async def run(self, inputs: NameInputs, call: Call) -> StreamResponse | str | None:
+        response = StreamResponse()
+        await response.prepare(call.connection.raw)
+        await response.write(b"written")
+        if inputs.name == "response":
+            return web.Response(text="other")
+        return None if inputs.name == "nothing" else "other"
+
+
+class AddedHeader(Action):
+    """Add a header to the response."""
+
+    name = "added-header"
+    web = "GET /added-header/{kind}"
+
+    async def run(
+        self, kind: str, header: str, value: str, call: Call
+    ) -> StreamResponse | ChunkStream | str:
+        call.connection.add_response_header(header, value)
+        if kind == "stream":
+            return ChunkStream(self._chunks(), "text/plain")
+        return web.Response(text="raw") if kind == "response" else "value"
+
+    async def _chunks(self) -> AsyncIterator[str]:
+        yield "chunk"
 
 
 class RaisedRedirect(Action):
