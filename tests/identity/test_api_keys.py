@@ -194,11 +194,21 @@ def test_commands_create_list_and_revoke_keys(shop: Place) -> None:
             ["create", "--user", "7", "--name", "x", "--all-scopes", "--expires", "soon"],
             {}, 2, "'soon' is not a duration",
         ),
+        (["create", "--user", "\udcff", "--name", "x", "--all-scopes"], {}, 2, "it is not UTF-8"),
+        (["create", "--user", "7", "--name", "\udcff", "--all-scopes"], {}, 2, "cannot be stored"),
+        (
+            ["create", "--user", "7", "--name", "x", "--all-scopes", "--expires", "99999999d"],
+            {}, 2, "expires_in is too long",
+        ),
+        (["list", "--limit", "99999999999999999999"], {}, 2, "is not in the range"),
         (["list"], {"ACTIONHERO_AUTH__API_KEYS": "false"}, 78, "this application has no API keys"),
         (["list"], {"DATABASE_URL": "postgres://127.0.0.1:1/none"}, 69, "cannot be used"),
         (["revoke"], {}, 2, "Missing argument"),
     ],
-    ids=["scopes", "user", "name", "duration", "disabled", "unavailable", "no id"],
+    ids=[
+        "scopes", "user", "name", "duration", "bytes as user", "bytes as name", "endless", "limit",
+        "disabled", "unavailable", "no id",
+    ],
 )  # fmt: skip
 def test_commands_report_wrong_usage(
     shop: Place, arguments: list[str], variables: dict[str, str], code: int, message: str

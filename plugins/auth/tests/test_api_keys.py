@@ -331,10 +331,24 @@ def test_a_key_has_a_prefix_and_a_checksum_for_scanners() -> None:
         ("u" * 300, "key", {}, "the user must be"),
         (7, " ", {}, "the name must have"),
         (7, "n" * 201, {}, "the name must have"),
+        (7, "a\0b", {}, "the name contains a character that cannot be stored"),
+        (7, "\udcff", {}, "the name contains a character that cannot be stored"),
+        (7, "key", {"expires_in": timedelta.max}, "expires_in is too long"),
         (7, "key", {"scopes": "read"}, "the scopes must be a list"),
         (7, "key", {"expires_in": timedelta(0)}, "expires_in must be positive"),
     ],
-    ids=["no user", "empty", "long user", "blank", "long name", "scopes", "expiry"],
+    ids=[
+        "no user",
+        "empty",
+        "long user",
+        "blank",
+        "long name",
+        "NUL",
+        "surrogate",
+        "endless",
+        "scopes",
+        "expiry",
+    ],
 )
 async def test_invalid_arguments_are_refused(
     sqlite_url: str, user: Any, name: str, options: dict[str, Any], message: str
@@ -344,6 +358,19 @@ async def test_invalid_arguments_are_refused(
         with pytest.raises(ValueError, match=message):
             await app.get(ApiKeys).create(user, name, **{"scopes": None, **options})
         assert await rows(app) == []
+
+
+@pytest.mark.parametrize(
+    "id", ["", "unknown", "\udcff", "a\0b", "A" * 12, "a" * 300, "aaaaaaaaaaaé"]
+)
+async def test_a_text_that_is_no_identifier_is_an_unknown_key(each_url: str, id: str) -> None:
+    """Of any database."""
+    async with club(each_url) as app:
+        keys = app.get(ApiKeys)
+        created = await keys.create("ada", "key", scopes=None)
+
+        assert not await keys.revoke(id)
+        assert await keys.list(after=id) == [created.api_key]
 
 
 async def test_another_prefix_and_no_header(sqlite_url: str) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from actionhero.errors import MalformedRequest
-from actionhero.json import loads
+from actionhero.json import has_lone_surrogate, loads
 
 
 class UserType(click.ParamType[Any]):
@@ -16,7 +16,9 @@ class UserType(click.ParamType[Any]):
     name = "user"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
-        """Return the user; `null` and an empty text are usage errors."""
+        """Return the user; `null`, an empty text and one that is not UTF-8 are usage errors."""
+        if has_lone_surrogate(str(value)):
+            self.fail("it is not UTF-8", param, ctx)
         try:
             user = loads(str(value).encode())
         except MalformedRequest:

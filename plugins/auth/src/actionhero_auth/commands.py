@@ -41,6 +41,9 @@ _COLUMNS: Final = {
     "last_used_at": "Last use",
 }
 
+#: The largest number of rows that every database takes.
+_MAX_LIMIT: Final = 2**31 - 1
+
 _format_option = click.option(
     "--format",
     "format_",
@@ -137,7 +140,9 @@ def create(
 @keys.command("list")
 @click.option("--user", type=UserType(), help="Only those of this user: 7, or a name as text.")
 @click.option("--revoked", is_flag=True, help="Also those that are revoked.")
-@click.option("--limit", type=click.IntRange(1), default=100, show_default=True, help="How many.")
+@click.option(
+    "--limit", type=click.IntRange(1, _MAX_LIMIT), default=100, show_default=True, help="How many."
+)
 @click.option("--after", metavar="ID", help="Only those that are older than this one.")
 @_format_option
 @click.pass_obj

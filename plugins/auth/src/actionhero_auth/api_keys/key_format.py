@@ -12,6 +12,7 @@ _DIGITS: Final = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz
 _ID_DIGITS: Final = "0123456789abcdefghijklmnopqrstuvwxyz"
 #: 62 bits: keys are identified by it, not protected.
 ID_LENGTH: Final = 12
+_ID: Final = re.compile(rf"[0-9a-z]{{{ID_LENGTH}}}", re.ASCII)
 #: 256 bits.
 SECRET_LENGTH: Final = 43
 #: The digits of a 32-bit number to the base of 62.
@@ -63,6 +64,11 @@ class KeyFormat:
             return None
         text, checksum = token[:-CHECKSUM_LENGTH], token[-CHECKSUM_LENGTH:]
         return match[1] if checksum == _checksum(text) else None
+
+
+def is_id(text: str) -> bool:
+    """Return whether a text is the identifier of a key, which may exist."""
+    return _ID.fullmatch(text) is not None
 
 
 def digest_of(key: str) -> str:

@@ -6,8 +6,8 @@ from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
-from actionhero.transport import dumps
-from actionhero_auth.api_keys.key_format import KeyFormat, digest_of
+from actionhero.transport import dumps, has_lone_surrogate
+from actionhero_auth.api_keys.key_format import KeyFormat, digest_of, is_id
 from actionhero_auth.api_keys.records import ApiKey, NewApiKey, api_key_of, user_text
 
 if TYPE_CHECKING:
@@ -70,19 +70,25 @@ class ApiKeys:
             The key with its secret, which is not stored: show it once.
 
         Raises:
-            ValueError: An argument is empty or too long.
+            ValueError: An argument is empty, too long, or cannot be stored.
         """
         stored_user = user_text(user)
         if user is None or user == "" or len(stored_user) > MAX_USER_LENGTH:
             raise ValueError(f"the user must be a JSON value of up to {MAX_USER_LENGTH} characters")
         if not name.strip() or len(name) > MAX_NAME_LENGTH:
             raise ValueError(f"the name must have 1 to {MAX_NAME_LENGTH} characters")
+        if "\0" in name or has_lone_surrogate(name):
+            raise ValueError("the name contains a character that cannot be stored")
         if isinstance(scopes, str):
             raise ValueError("the scopes must be a list, not a text")
         if expires_in is not None and expires_in <= timedelta(0):
             raise ValueError("expires_in must be positive")
         text = self._format.new()
         now = _now()
+        try:
+            expires_at = None if expires_in is None else now + expires_in
+        except OverflowError:
+            raise ValueError("expires_in is too long; leave it out for no expiry") from None
         api_key = ApiKey(
             id=text.id,
             name=name,
@@ -90,7 +96,7 @@ class ApiKeys:
             kind=kind,
             scopes=None if scopes is None else tuple(sorted(set(scopes))),
             created_at=now,
-            expires_at=None if expires_in is None else now + expires_in,
+            expires_at=expires_at,
         )
         from actionhero_auth.api_keys.models import ApiKeyRow  # noqa: PLC0415 - imports Tortoise
 
@@ -135,9 +141,14 @@ class ApiKeys:
                 query = query.filter(user=user_text(user))
             if not with_revoked:
                 query = query.filter(revoked_at=None)
-            if after is not None and (last := await ApiKeyRow.get_or_none(id=after)) is not None:
+            if (
+                after
+                and is_id(after)
+                and (last := await ApiKeyRow.get_or_none(id=after)) is not None
+            ):
                 query = query.filter(
-                    Q(created_at__lt=last.created_at) | Q(created_at=last.created_at, id__lt=after)
+                    Q(created_at__lt=last.created_at)
+                    | Q(created_at=last.created_at, id__lt=last.id)
                 )
             keys = [api_key_of(row) for row in await query]
             # A database may compare without case.
@@ -164,6 +175,8 @@ class ApiKeys:
         """
         from actionhero_auth.api_keys.models import ApiKeyRow  # noqa: PLC0415 - imports Tortoise
 
+        if not is_id(id):
+            return False
         database = self._database()
         async with database.activated():
             row = await ApiKeyRow.get_or_none(id=id)
