@@ -311,6 +311,7 @@ def test_a_disconnect_closes_the_stream(server: ServerProcess) -> None:
 
     server.wait_for("closed")
     server.wait_for("after open: The call was cancelled")
+    server.wait_for(r"GET /api/open - \d+ ms open outcome=cancelled")
 
 
 def test_without_cancel_on_disconnect_the_next_item_is_the_last(

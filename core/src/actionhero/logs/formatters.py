@@ -98,8 +98,9 @@ class ConsoleFormatter(logging.Formatter):
         heading, message = _CALL_HEADING, f"{facts['action']} {facts['outcome']}"
         if "method" in facts:
             heading = _REQUEST_HEADING
+            # Without a status, the client has left.
             message = (
-                f"{facts['method']} {facts['path']} {facts['status']} "
+                f"{facts['method']} {facts['path']} {facts['status'] or '-'} "
                 f"{facts['milliseconds']:.0f} ms {facts['action']}"
             ).rstrip()
             if facts["outcome"] == "ok":

@@ -45,7 +45,8 @@ class WebConnection(Connection):
     def log_facts(self, outcome: Outcome) -> Mapping[str, Any]:
         """Return method, path and status of the request, without the query.
 
-        A path with a secret parameter is that of the route, `/reset/{token}`.
+        A path with a secret parameter is that of the route, `/reset/{token}`. The status is `None`
+        if the client has left before the end of the call.
         """
         path, _ = split_target(self.raw)
         match = getattr(self, "match", None)
@@ -59,6 +60,9 @@ class WebConnection(Connection):
 
     def _status(self, outcome: Outcome, match: Match[RegisteredAction] | None) -> int | None:
         if outcome.error is not None:
+            if outcome.cancelled and self.raw.transport is None:
+                # The client has left, and receives no response.
+                return None
             return self.format.status_of_error(outcome.error)
         value = outcome.value
         if type(value) is not dict and isinstance(value, web.StreamResponse):
