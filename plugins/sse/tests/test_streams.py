@@ -166,6 +166,17 @@ async def test_the_end_of_the_session_ends_the_stream(site: Site) -> None:
     assert refused.response.status == 403
 
 
+async def test_the_stream_ends_when_the_session_expires(serve: Serve) -> None:
+    """Only calls renew the time to live, and the client has made none since."""
+    async with serve(ACTIONHERO_SESSIONS__TTL="2s") as site:
+        await site.request("PUT", "/session", json={"user": 1})
+        async with site.events("club") as club:
+            await club.next("presence")
+            end = await club.next()
+
+    assert end == ServerEvent("unsubscribed", {"channel": "club"})
+
+
 @pytest.mark.parametrize("count", [1, 2])
 async def test_a_session_that_ends_after_it_is_loaded_opens_no_stream(
     site: Site, monkeypatch: pytest.MonkeyPatch, count: int

@@ -121,6 +121,19 @@ def test_calls_are_anonymous_after_the_end_of_the_session(
         assert socket.call("whoami")["error"]["type"] == "CONNECTION_SESSION_NOT_FOUND"
 
 
+def test_subscriptions_end_when_their_session_expires(start_server: StartServer) -> None:
+    """Only calls renew the time to live, and the client has made none since."""
+    server = start_server("[sessions]\nttl = '2s'\n")
+    client = Browser(server).sign_in().connect()
+    client.request(messageType="subscribe", channel="messages")
+
+    while "unsubscribed" not in (message := client.read_json()):
+        assert message["message"]["sender"] == "presence"
+
+    assert message == {"unsubscribed": {"channel": "messages"}}
+    assert client.call("whoami")["error"]["type"] == "CONNECTION_SESSION_NOT_FOUND"
+
+
 def test_changes_in_other_processes_reach_a_socket(
     start_server: StartServer, tmp_path: Path
 ) -> None:

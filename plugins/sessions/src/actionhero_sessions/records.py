@@ -200,6 +200,15 @@ class Records:
         finally:
             self.on_change(id)
 
+    async def remaining_seconds(self, id: str) -> float | None:
+        """Return the remaining time to live of a session; `None` if it does not exist."""
+        remaining_ms = await self._clients().execute("PTTL", self.key(id), idempotent=True)
+        return max(0, int(remaining_ms)) / 1000 if remaining_ms != -2 else None
+
+    async def publish_end(self, id: str) -> None:
+        """Publish the identifier of a session that has expired."""
+        await self._clients().execute("PUBLISH", self.revocation_channel, id)
+
     def needs_index(self, record: Record) -> bool:
         """Whether a session must be indexed again."""
         return _now_ms() - record.indexed_ms > self.ttl_ms // 2

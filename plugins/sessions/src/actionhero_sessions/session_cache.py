@@ -96,6 +96,11 @@ class SessionCache:
             cached.expires = time.monotonic() + self._max_age_seconds
         return _isolated(record)
 
+    @property
+    def ids(self) -> set[str]:
+        """The identifiers of the sessions that sockets use."""
+        return set(self._records)
+
     def start(self) -> None:
         """Use the cache: the notices of all changes from now on are received."""
         self.clear()

@@ -14,6 +14,7 @@ from actionhero.settings import AppSettings
 from actionhero.transport import ABSENT
 from actionhero_redis import RedisClients
 from actionhero_sessions.cookie import SessionCookie, new_id
+from actionhero_sessions.expirations import Expirations
 from actionhero_sessions.records import CHANGED, Records
 from actionhero_sessions.session_cache import SessionCache, SocketState
 from actionhero_sessions.settings import SessionsSettings
@@ -63,6 +64,7 @@ class Sessions(SessionStore):
         self._records = records
         self._cache = SessionCache(partial(self._load, watch=True), records.ttl_ms / 1000)
         records.on_change = self._cache.invalidate
+        self._expirations = Expirations(records, self._ids_in_use)
         self.cookie = cookie
         #: The session key of the user.
         self.user_key = user_key
@@ -85,11 +87,12 @@ class Sessions(SessionStore):
     async def revocations(self) -> AsyncGenerator[str | None, None]:
         """Yield the identifier of each session that ends from now on; see `SessionStore`.
 
-        Meanwhile, the sessions of open sockets are cached.
+        Meanwhile, the sessions of open sockets are cached, and those are published that expire.
         """
         from actionhero_redis import channel_messages  # noqa: PLC0415 - imports redis-py
 
         clients = self._records.clients
+        self._expirations.start()
         try:
             async with aclosing(
                 channel_messages(clients, self.revocation_channel, on_interruption=self._cache.stop)
@@ -102,7 +105,12 @@ class Sessions(SessionStore):
                     if notice is None or not notice.startswith(CHANGED):
                         yield notice
         finally:
+            self._expirations.stop()
             self._cache.stop()
+
+    def _ids_in_use(self) -> set[str]:
+        """Return the identifiers of the sessions of open sockets, and of calls such as streams."""
+        return self._cache.ids | {session._received_id for session in list(self._active.values())}
 
     async def destroy_all(self, user: Any) -> int:
         """Delete every session of a user: sign out everywhere.
