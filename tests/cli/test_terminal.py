@@ -68,8 +68,25 @@ def test_tracebacks_show_the_frames_of_the_author(book: Place) -> None:
         (("--port", "9", "start"), "write it after the command: actionhero start --port …"),
         (("call", "--nme", "A", "book:echo"), "follow its name: actionhero call NAME --nme …"),
         (("call", "echo"), "Action not found: echo; did you mean 'book:echo'?"),
+        (("call", "book:echo", "name=A"), "(name=A); inputs are options: --name …"),
+        (("call", "book:echo", '{"name": "A"}'), "inputs are options: --NAME …"),
+        (("start", "book:app"), "the application is an option: actionhero --app book start"),
+        (("--env", "test", "start"), "No such option '--env'; set the variable ACTIONHERO_ENV"),
+        (("--config", ".", "start"), "the folder of actionhero.toml is --settings FOLDER"),
     ],
-    ids=["name elsewhere", "typing error", "action", "early option", "early input", "short name"],
+    ids=[
+        "name elsewhere",
+        "typing error",
+        "action",
+        "early option",
+        "early input",
+        "short name",
+        "input without dashes",
+        "inputs as JSON",
+        "application after the command",
+        "environment as option",
+        "settings file as option",
+    ],
 )
 def test_invalid_usage_has_a_suggestion(book: Place, arguments: tuple[str, ...], hint: str) -> None:
     """The exit code is 2."""

@@ -373,4 +373,54 @@ ATTRIBUTES: list[Mistake] = [
         "'/greet/<int:id>' has the parameter '<int:id>'; write '{id}' and annotate the input as "
         "int (reported by plugin 'actionhero_web')",
     ),
+    Mistake(
+        "a colon in place of an equals sign",
+        greet("web: 'GET /greet'"),
+        "action 'greet' (guestbook.py, application 'guestbook') has the annotation 'web: …' "
+        "without a value, so it has no effect; write 'web = …'",
+    ),
+    Mistake(
+        "a requirement after a colon",
+        greet("requires: SignedIn()"),
+        "action 'greet' (guestbook.py, application 'guestbook') has the annotation 'requires:"
+        " …' without a value, so it has no effect; write 'requires = …'",
+    ),
+    Mistake(
+        "a requirement in quotes after a colon",
+        greet("requires: 'SignedIn()'"),
+        "action 'greet' (guestbook.py, application 'guestbook') has the annotation 'requires:"
+        " …' without a value, so it has no effect; write 'requires = …'",
+    ),
+    Mistake(
+        "a number as name",
+        """
+        class Greet(Action):
+            name = 5
+            async def run(self) -> str:
+                return 'Hello!'
+        """,
+        "action 'Greet' (guestbook.py, application 'guestbook') has name = 5; write a text, "
+        "as in 'noun:verb'",
+    ),
+    Mistake(
+        "a method of a route that is not called",
+        greet("web = Route.get"),
+        "action 'greet' (guestbook.py, application 'guestbook') has an invalid web: a route "
+        "cannot be of type 'method'; write 'PUT /user', Route.put('/user'), a mapping with "
+        "method and path, or a list of these (reported by plugin 'actionhero_web')",
+    ),
+    Mistake(
+        "a query in a route",
+        greet("web = 'GET /greet?name={name}'"),
+        "action 'greet' (guestbook.py, application 'guestbook') has an invalid web: the path "
+        "'/greet?name={name}' contains the invalid character '?'; remove it, or write it "
+        "percent-encoded (reported by plugin 'actionhero_web')",
+    ),
+    Mistake(
+        "an address as route",
+        greet("web = 'GET http://localhost:8080/greet'"),
+        "action 'greet' (guestbook.py, application 'guestbook') has an invalid web: the path "
+        "'http://localhost:8080/greet' does not start with '/'; write '/user/{id}' (reported "
+        "by plugin 'actionhero_web')",
+    ),
 ]

@@ -228,4 +228,23 @@ CALLS: list[Mistake] = [
         "action 'greet' failed: Wrap.after (guestbook.py) returned {'data': "
         "'Hello!'}; return an Outcome, or nothing",
     ),
+    Mistake(
+        "an error that is returned",
+        run("async def run(self) -> str:", "return NotFound('no entry')"),
+        "action 'greet' failed: the result does not match the return annotation of "
+        "run: /: Input should be a valid string, not NotFound; raise it, as in 'raise "
+        "NotFound(…)' (guestbook.py)",
+    ),
+    Mistake(
+        "an error that is returned without return annotation",
+        run("async def run(self):", "return NotFound('no entry')"),
+        "the result of action 'greet' cannot be encoded: a value of type 'NotFound' "
+        "cannot be written as JSON; raise it",
+    ),
+    Mistake(
+        "a resource by its name",
+        run("async def run(self, call: Call) -> str:", "return call.get('database')"),
+        "action 'greet' failed: resources are found by their class, not by "
+        "'database'; write call.get(Database), with the class imported",
+    ),
 ]

@@ -238,4 +238,46 @@ SETTINGS: list[Mistake] = [
         "name 'Depends' from 'actionhero' (guestbook.py); an initializer provides an object, and "
         "call.get(Class) returns it",
     ),
+    Mistake(
+        "an argument of a field of pydantic 1",
+        """
+        class GreetInputs(Inputs):
+            name: str = Field(regex='^a')
+        """,
+        "application 'guestbook' cannot be imported: after guestbook: PydanticUserError: "
+        "`regex` is removed (guestbook.py); use `pattern` instead",
+    ),
+    Mistake(
+        "a validator of an unknown field",
+        """
+        from pydantic import field_validator
+        class GreetInputs(Inputs):
+            name: str
+            @field_validator('nmae')
+            def check(cls, value): ...
+        """,
+        "application 'guestbook' cannot be imported: after guestbook: PydanticUserError: "
+        "Decorators defined with incorrect fields: guestbook.GreetInputs.check "
+        "(guestbook.py); name fields of the model in the decorator",
+    ),
+    Mistake(
+        "a field without a type",
+        """
+        class GreetInputs(Inputs):
+            name = Field(min_length=3)
+        """,
+        "application 'guestbook' cannot be imported: after guestbook: PydanticUserError: "
+        "Field 'name' requires a type annotation (guestbook.py); write its type, as in 'name:"
+        " str = …'",
+    ),
+    Mistake(
+        "an action as decorator",
+        """
+        @Action
+        async def greet(name: str) -> str: ...
+        """,
+        "application 'guestbook' cannot be imported: after guestbook: TypeError: Action() "
+        "takes no arguments (guestbook.py); Action is no decorator; an action is a class: "
+        "class Items(Action), with name, web and async def run",
+    ),
 ]

@@ -264,4 +264,123 @@ SIGNATURES: list[Mistake] = [
         "action; write class Greet(Action)",
         starts=True,
     ),
+    Mistake(
+        "a run as property",
+        """
+        class Greet(Action):
+            name = 'greet'
+            @property
+            async def run(self) -> str:
+                return 'Hello!'
+        """,
+        "action 'greet' (guestbook.py, application 'guestbook') has run as a property; write "
+        "'async def run(self, …)'",
+    ),
+    Mistake(
+        "a cached run",
+        """
+        import functools
+        class Greet(Action):
+            name = 'greet'
+            @functools.lru_cache
+            async def run(self, name: str) -> str:
+                return 'Hello!'
+        """,
+        "action 'greet' (guestbook.py, application 'guestbook') has an object of the type "
+        "'_lru_cache_wrapper' as run, as by a decorator; write async def run(self, inputs, "
+        "call), without it",
+    ),
+    Mistake(
+        "a decorator without async",
+        """
+        def logged(function):
+            def wrapper(*args, **kwargs):
+                return function(*args, **kwargs)
+            return wrapper
+        class Greet(Action):
+            name = 'greet'
+            @logged
+            async def run(self, name: str) -> str:
+                return 'Hello!'
+        """,
+        "action 'greet' (guestbook.py, application 'guestbook') has 'def wrapper' in place of"
+        " run, as by a decorator; write 'async def wrapper', with @functools.wraps(…), or a "
+        "middleware",
+    ),
+    Mistake(
+        "a decorator without wraps",
+        """
+        def logged(function):
+            async def wrapper(*args, **kwargs):
+                return await function(*args, **kwargs)
+            return wrapper
+        class Greet(Action):
+            name = 'greet'
+            @logged
+            async def run(self, name: str) -> str:
+                return 'Hello!'
+        """,
+        "action 'greet' (guestbook.py, application 'guestbook') has run(*args, **kwargs) "
+        "with '**kwargs', which names no input; declare each input as a parameter, and "
+        "mark 'wrapper' of the decorator with @functools.wraps(…)",
+    ),
+    Mistake(
+        "an instance as inputs",
+        """
+        class GreetInputs(Inputs):
+            name: str = ''
+        class Greet(Action):
+            name = 'greet'
+            async def run(self, inputs: GreetInputs()) -> str:
+                return 'Hello!'
+        """,
+        "action 'greet' (guestbook.py, application 'guestbook') takes inputs of "
+        "GreetInputs(name=''), which cannot be validated: Unable to generate pydantic-core "
+        "schema for GreetInputs(name=''); write the class, as in 'inputs: GreetInputs'",
+    ),
+    Mistake(
+        "a model without a base",
+        """
+        class GreetInputs:
+            name: str
+        class Greet(Action):
+            name = 'greet'
+            async def run(self, inputs: GreetInputs) -> str:
+                return 'Hello!'
+        """,
+        "action 'greet' (guestbook.py, application 'guestbook') takes inputs of <class "
+        "'guestbook.GreetInputs'>, which cannot be validated: Unable to generate pydantic-"
+        "core schema for <class 'guestbook.GreetInputs'>; write class GreetInputs(Inputs)",
+    ),
+    Mistake(
+        "a misspelled argument of a field",
+        run("async def run(self, name: str = Field(min_lenght=3)) -> str:"),
+        "action 'greet' (guestbook.py, application 'guestbook') has the input 'name' with "
+        "Field(min_lenght=…), which nothing reads; did you mean 'min_length'?",
+    ),
+    Mistake(
+        "a length of a number",
+        run("async def run(self, age: int = Field(max_length=3)) -> str:"),
+        "action 'greet' (guestbook.py, application 'guestbook') has the input 'age' with "
+        "Field(max_length=…), which numbers cannot have; write ge=… or le=…",
+    ),
+    Mistake(
+        "a minimum of a text",
+        run("async def run(self, name: str | None = Field(None, ge=3)) -> str:"),
+        "action 'greet' (guestbook.py, application 'guestbook') has the input 'name' with "
+        "Field(ge=…), which is for numbers; write min_length=… or max_length=…",
+    ),
+    Mistake(
+        "a parameter before a slash",
+        run("async def run(self, name: str, /) -> str:"),
+        "action 'greet' (guestbook.py, application 'guestbook') has run(self, name: str, /) "
+        "-> str with 'name' before '/'; inputs are passed by name, so leave the '/' out",
+    ),
+    Mistake(
+        "a default of another type",
+        run("async def run(self, age: int = 'x') -> str:"),
+        "action 'greet' (guestbook.py, application 'guestbook') has the input 'age' with the "
+        "default 'x', which does not fit its annotation: input should be a valid integer, "
+        "unable to parse string as an integer; change one of them",
+    ),
 ]

@@ -38,6 +38,8 @@ PLUGINS = (
 MISTAKES = [*ATTRIBUTES, *SIGNATURES, *COMPONENTS, *SETTINGS]
 
 
+# Python shows this warning of pydantic in programs only, and not in their modules.
+@pytest.mark.filterwarnings("ignore:Using extra keyword arguments on `Field`")
 @pytest.mark.parametrize("mistake", MISTAKES, ids=lambda mistake: mistake.title)
 def test_a_mistake_has_one_message(mistake: Mistake, tmp_path: Path) -> None:
     """It names the subject, the fault and the remedy, and nothing else is reported."""

@@ -114,7 +114,9 @@ class RegisteredAction:
         self.source = source_of(action)
         self.name: str = getattr(action, "name", "")
         where = f"action {action.__qualname__!r} ({self.source}, {owner})"
-        if not isinstance(self.name, str) or not self.name:
+        if not isinstance(self.name, str):
+            raise PluginError(f"{where} has name = {self.name!r}; write a text, as in 'noun:verb'")
+        if not self.name:
             raise PluginError(f"{where} has no name; set name = 'noun:verb' on the class")
         if not _NAME.fullmatch(self.name):
             raise PluginError(
@@ -162,7 +164,7 @@ class RegisteredAction:
                 f"{where} takes inputs of {self.inputs_type!r}, which cannot be validated: "
                 f"{self.signature.schema_fault(error)}"
             ) from error
-        if fault := self.inputs.default_fault():
+        if fault := self.inputs.constraint_fault() or self.inputs.default_fault():
             raise PluginError(f"{where} has {fault}")
         self.output_type = output_type
         #: Whether it streams: `run` is a generator, or is annotated to return a `Stream`.

@@ -165,6 +165,11 @@ class Resources:
         try:
             value: Resource = self._values[type_]
         except KeyError:
+            if not isinstance(type_, type):
+                raise BootError(
+                    f"resources are found by their class, not by {type_!r}; write "
+                    "call.get(Database), with the class imported"
+                ) from None
             known = ", ".join(sorted(known.__name__ for known in self._values)) or "nothing"
             raise BootError(
                 f"nothing provides {type_.__name__!r}; available: {known}. Install and enable the "

@@ -24,9 +24,6 @@ try:
 except ImportError:  # the writer of pydantic-core is used then
     orjson = None  # type: ignore[assignment]
 
-#: The remedies for values of some types that JSON does not support.
-_REMEDIES: Final = {"coroutine": "did you forget 'await'?"}
-
 #: The message of the error of a document that is not an object.
 NOT_AN_OBJECT: Final = "the body must be a JSON object"
 #: The maximum nesting depth of arrays and objects.
@@ -281,13 +278,17 @@ def _fragment(value: Any) -> Any:
 
 def _with_repairs(value: Any, indent: int | None) -> bytes:
     """Serialize a value with lone surrogates, or raise an error that names the wrong type."""
-    unsupported: list[str] = []
+    unsupported: list[tuple[str, str]] = []
 
     def remember(value: Any) -> Any:
-        unsupported.append(type(value).__qualname__)
+        remedy = "return plain data, a dataclass or a pydantic model"
+        if isinstance(value, BaseException):
+            remedy = "raise it"
         if type(value) is CoroutineType:
+            remedy = "did you forget 'await'?"
             # The error names it; Python would warn of it later.
             value.close()
+        unsupported.append((type(value).__qualname__, remedy))
         raise TypeError
 
     try:
@@ -299,10 +300,9 @@ def _with_repairs(value: Any, indent: int | None) -> bytes:
         raise TypeError(reason) from None
     except (PydanticSerializationError, ValueError) as error:
         if unsupported:
-            remedy = "return plain data, a dataclass or a pydantic model"
+            name, remedy = unsupported[0]
             raise UnsupportedType(
-                f"a value of type {unsupported[0]!r} cannot be written as JSON; "
-                f"{_REMEDIES.get(unsupported[0], remedy)}"
+                f"a value of type {name!r} cannot be written as JSON; {remedy}"
             ) from None
         reason = f"a value of type {type(value).__qualname__!r} cannot be written as JSON"
         raise TypeError(reason) from error

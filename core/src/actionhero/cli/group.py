@@ -15,7 +15,11 @@ import click
 from actionhero.cli.command_context import CommandContext
 from actionhero.cli.help_topics import write_commands, write_examples
 from actionhero.cli.lazy_command import LazyCommand
-from actionhero.cli.misplaced_options import error_of_early_option, error_of_place
+from actionhero.cli.misplaced_options import (
+    error_of_argument,
+    error_of_early_option,
+    error_of_place,
+)
 from actionhero.cli.standard_streams import open_closed_streams, reserve_stdout
 from actionhero.plugins import VERSION
 
@@ -141,11 +145,13 @@ class CommandGroup(click.Group):
         super().format_options(ctx, formatter)
 
     def invoke(self, ctx: click.Context) -> Any:
-        """Run the command; an option of this group that follows it is reported with its place."""
+        """Run the command; errors name the place of an option or argument at a wrong one."""
         try:
             return super().invoke(ctx)
         except click.NoSuchOption as error:
             raise error_of_place(error, ctx) from None
+        except click.UsageError as error:
+            raise error_of_argument(error, ctx) from None
 
     def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write examples, and the errors of plugins, whose commands are missing from the help."""

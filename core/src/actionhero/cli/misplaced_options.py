@@ -1,13 +1,29 @@
-"""The errors about options at the wrong place: before a command, or after it."""
+"""The errors about options and arguments at the wrong place: before a command, or after it."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import re
+from typing import TYPE_CHECKING, Final
 
 import click
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+
+#: The options of other programs, with their replacements.
+_OTHER_NAMES: Final = {
+    **dict.fromkeys(
+        ("--env", "--environment"),
+        "set the variable ACTIONHERO_ENV, as in ACTIONHERO_ENV=production",
+    ),
+    **dict.fromkeys(
+        ("--config", "--config-file"), "the folder of actionhero.toml is --settings FOLDER"
+    ),
+}
+_EXTRA: Final = re.compile(r"Got unexpected extra argument \((.+)\)", re.DOTALL)
+#: The commands after which other programs take the name of an application.
+_OF_APPLICATION: Final = frozenset({"actions", "dev", "doctor", "routes", "shell", "start"})
 
 
 def error_of_place(error: click.NoSuchOption, context: click.Context) -> click.UsageError:
@@ -52,4 +68,28 @@ def error_of_early_option(
                 context,
             )
         break
+    if remedy := _OTHER_NAMES.get(option):
+        return click.UsageError(f"No such option {option!r}; {remedy}", context)
     return error
+
+
+def error_of_argument(error: click.UsageError, context: click.Context) -> click.UsageError:
+    """Return an error with the place of an argument that a command does not take.
+
+    Args:
+        error: The error of the parser of the command.
+        context: The context of the program.
+    """
+    match = _EXTRA.fullmatch(error.message)
+    if match is None:
+        return error
+    command, argument = context.invoked_subcommand, match[1]
+    name, equals, _ = argument.partition("=")
+    if command == "call" and (equals or argument.startswith("{")):
+        remedy = f"inputs are options: --{name} …" if equals else "inputs are options: --NAME …"
+    elif command in _OF_APPLICATION:
+        place = f"--app {argument.partition(':')[0]} {command}"
+        remedy = f"the application is an option: {context.command_path} {place}"
+    else:
+        return error
+    return click.UsageError(f"{error.message}; {remedy}", error.ctx)

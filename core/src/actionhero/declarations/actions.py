@@ -16,7 +16,9 @@ from actionhero.declarations.components import (
     ESCAPE,
     accepts,
     annotated_names,
+    annotations_of,
     check_middleware,
+    is_value,
     misspelled,
     own_attributes,
     public_names,
@@ -103,6 +105,14 @@ def _check_action(
     findings = AttributeFindings([], [])
     core = public_names(Action) - {"run"}
     names = [*sorted(core), *sorted({*known, *PLUGIN_ATTRIBUTES})]
+    findings.errors.extend(
+        f"{where} has the annotation '{name}: …' without a value, so it has no effect; write "
+        f"'{name} = …'"
+        for class_ in action.__mro__
+        if class_ not in Action.__mro__
+        for name, annotation in annotations_of(class_).items()
+        if name in names and name not in vars(class_) and is_value(annotation)
+    )
     for class_, name, value in own_attributes(action, Action):
         if name == "run" or (class_, name) in seen or _is_method(value, class_, name):
             continue

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import inspect
 import sys
 from typing import TYPE_CHECKING, Any, Final
@@ -158,8 +159,39 @@ def own_attributes(type_: type, base: type) -> Iterator[tuple[type, str, Any]]:
 
 def annotated_names(class_: type) -> set[str]:
     """Return the names that a class annotates."""
+    return set(annotations_of(class_))
+
+
+def annotations_of(class_: type) -> Mapping[str, Any]:
+    """Return the annotations of a class, unresolved."""
     if sys.version_info >= (3, 14):
         from annotationlib import Format, get_annotations  # noqa: PLC0415 - new in Python 3.14
 
-        return set(get_annotations(class_, format=Format.FORWARDREF))
-    return set(inspect.get_annotations(class_))
+        return get_annotations(class_, format=Format.FORWARDREF)
+    return inspect.get_annotations(class_)
+
+
+def is_value(annotation: Any) -> bool:
+    """Return whether an annotation is a value, as after `:` in place of `=`, and no type.
+
+    Values are calls, texts that are no names, numbers, lists and instances of our classes.
+    """
+    if isinstance(annotation, str):
+        try:
+            expression = ast.parse(annotation.strip(), mode="eval").body
+        except SyntaxError:
+            return True
+        if isinstance(expression, ast.Constant) and isinstance(expression.value, str):
+            return is_value(expression.value)
+        return not _is_type(expression)
+    is_ours = type(annotation).__module__.startswith("actionhero")
+    return is_ours or isinstance(annotation, int | float | list | tuple | dict | Middleware)
+
+
+def _is_type(expression: ast.expr) -> bool:
+    """Return whether an expression can be a type: a name, with parameters, or a union."""
+    if isinstance(expression, ast.BinOp):
+        is_union = isinstance(expression.op, ast.BitOr)
+        return is_union and _is_type(expression.left) and _is_type(expression.right)
+    is_none = isinstance(expression, ast.Constant) and expression.value is None
+    return is_none or isinstance(expression, ast.Name | ast.Attribute | ast.Subscript)

@@ -12,6 +12,7 @@ from actionhero import json
 from actionhero.inputs.annotations import is_secret, with_portable_typed_dicts
 from actionhero.inputs.defaults import default_fault
 from actionhero.inputs.exact_values import with_exact_values
+from actionhero.inputs.field_faults import constraint_fault
 from actionhero.inputs.fields import InputField, InputFields
 from actionhero.inputs.problems import (
     InputErrors,
@@ -236,6 +237,10 @@ class InputSchema(InputFields):
         Pydantic does not validate defaults, so a call would receive it as it is.
         """
         return default_fault(self.type)
+
+    def constraint_fault(self) -> str | None:
+        """Return the first fault in the arguments of `Field(…)`, if there is one."""
+        return constraint_fault(self.type)
 
     @cached_property
     def _text_validator(self) -> TextValidator:

@@ -15,6 +15,7 @@ from actionhero.errors import PluginError
 from actionhero.inputs.annotations import with_portable_typed_dicts
 from actionhero.inputs.fields import fields_of
 from actionhero.inputs.parameter_faults import annotation_advice, field_fault, inputs_fault
+from actionhero.inputs.run_faults import replaced_by
 from actionhero.inputs.schema import Inputs
 from actionhero.inputs.undefined_names import advice, undefined_name
 
@@ -92,6 +93,8 @@ class RunSignature:
             name = parameter.name
             if parameter.kind in {parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD}:
                 fault = f"'{parameter}', which names no input; declare each input as a parameter"
+                if decorator := replaced_by(self._run):
+                    fault += f", and mark {decorator!r} of the decorator with @functools.wraps(…)"
             elif parameter.kind is parameter.POSITIONAL_ONLY:
                 fault = f"{name!r} before '/'; inputs are passed by name, so leave the '/' out"
             elif name.startswith("_"):
@@ -151,7 +154,13 @@ class RunSignature:
             remedy = advice(unknown, namespace)
             otherwise = "import it outside of TYPE_CHECKING: it is needed at run time"
             return f"name {unknown!r} is not defined; {remedy or otherwise}"
-        return str(error).partition(". Set `")[0].partition("\n")[0]
+        fault = str(error).partition(". Set `")[0].partition("\n")[0]
+        type_ = self.inputs_type
+        if isinstance(type_, BaseModel):
+            return f"{fault}; write the class, as in 'inputs: {type(type_).__name__}'"
+        if isinstance(type_, type) and type_.__annotations__:
+            return f"{fault}; write class {type_.__name__}(Inputs)"
+        return fault
 
     def _resolve(self, name: str, default: Any) -> Any:
         """Return the type of a parameter or of the result; `default` without annotation.

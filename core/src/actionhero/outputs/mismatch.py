@@ -68,6 +68,8 @@ def _reason(detail: ErrorDetails) -> str:
     if not detail["type"].endswith("_type"):
         return message
     hint = _STATUS_HINT if _is_pair(value) else ""
+    if isinstance(value, BaseException):
+        hint = "; raise it, as in 'raise NotFound(…)'"
     return f"{message}, not {type(value).__name__}{hint}"
 
 

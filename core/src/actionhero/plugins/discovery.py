@@ -153,6 +153,8 @@ def load_application(
     walk = pkgutil.walk_packages if all_modules else pkgutil.iter_modules
     try:
         module = importlib.import_module(package)
+        if fault := _other_module(package.partition(".")[0], boot.root):
+            return plugin, [], [plugin.fail(fault)]
         for info in walk(getattr(module, "__path__", ()), f"{package}."):
             is_program = info.name.endswith(".__main__")
             # Migrations are imported by the commands that run them; old ones may need names that
@@ -169,6 +171,23 @@ def load_application(
     # The hooks are in the package itself or in its module `plugin`.
     plugin.implementation = sys.modules.get(f"{package}.plugin", module)
     return plugin, module_names, []
+
+
+def _other_module(name: str, root: Path) -> str | None:
+    """Return the fault if the imported module is another one than that of the application.
+
+    Such as `json.py` in the folder of the application: Python has imported its own before.
+    """
+    imported = getattr(sys.modules[name], "__file__", None)
+    paths = (f"{name}/__init__.py", f"{name}.py")
+    files = [folder / path for folder in (root, root / "src") for path in paths]
+    file = next(filter(Path.is_file, files), None)
+    if imported is None or file is None or Path(imported).resolve() in map(Path.resolve, files):
+        return None
+    return (
+        f"is not {file}: its name is that of {imported}, which is imported already; rename it, "
+        "and change app.package"
+    )
 
 
 def _apply_settings(plugin: Plugin, boot: BootSettings) -> None:
@@ -256,14 +275,16 @@ def _import(plugin: Plugin) -> str | None:
 
 
 def _import_failure(previous: str, error: BaseException, boot: BootSettings) -> str:
-    if isinstance(error, ModuleNotFoundError) and error.name == boot.package:
-        return (
-            f"was not found: there is no package {boot.package!r} in {boot.root} or its 'src'; "
-            "fix app.package, or start in the folder of the application"
-        )
     # Imported here because most starts have no such error.
-    from actionhero.plugins.import_advice import import_advice  # noqa: PLC0415
+    from actionhero.plugins.import_advice import import_advice, package_advice  # noqa: PLC0415
 
+    package = str(boot.package)
+    is_name = all(map(str.isidentifier, package.split(".")))
+    if not is_name or (isinstance(error, ModuleNotFoundError) and error.name == package):
+        return (
+            f"was not found: there is no package {package!r} in {boot.root} or its 'src'; "
+            f"{package_advice(package, boot.root)}"
+        )
     remedy = import_advice(error) or "fix the module"
     return f"cannot be imported: after {previous}: {error_summary(error, boot.root)}; {remedy}"
 
@@ -278,9 +299,11 @@ def error_summary(error: BaseException, root: Path | None = None) -> str:
     """
     if isinstance(error, SyntaxError) and error.filename:
         return f"{type(error).__name__}: {error.msg} ({error.filename}:{error.lineno})"
-    # The other sentences are general advice.
-    ends = ". " if type(error).__name__ == "PydanticUserError" else _FURTHER
-    text = f"{type(error).__name__}: {str(error).partition(ends)[0].rstrip()}"
+    text = str(error).partition(_FURTHER)[0].rstrip()
+    if type(error).__name__ == "PydanticUserError":
+        # The other sentences are general advice, and a number is the id of a class.
+        text = re.sub(r":\d{6,}", "", text.partition(". ")[0].partition(" (use check_fields")[0])
+    text = f"{type(error).__name__}: {text}"
     if isinstance(error, ImportError) and error.path:
         # The file of the module that does not have the name; the place is that of the import.
         text = text.replace(f" ({error.path})", "")

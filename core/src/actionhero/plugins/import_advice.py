@@ -7,9 +7,11 @@ import inspect
 import re
 import sys
 import types
+from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from actionhero.errors import name_hint
+from actionhero.inputs.near_misses import near_miss
 from actionhero.inputs.undefined_names import advice, undefined_name
 
 if TYPE_CHECKING:
@@ -50,6 +52,8 @@ def import_advice(error: BaseException) -> str | None:
         return None
     if isinstance(error, AttributeError):
         return _hidden_module(error, frame) or _decorator_advice(error)
+    if isinstance(error, TypeError) and str(error) == "Action() takes no arguments":
+        return f"Action is no decorator; {_ACTION}"
     if isinstance(error, TypeError) and str(error).startswith("App.__init__() missing"):
         return f"applications are not created in code; {_ACTION}"
     if isinstance(error, TypeError) and (match := _UNEXPECTED.match(str(error))):
@@ -64,7 +68,28 @@ def import_advice(error: BaseException) -> str | None:
         return _import_advice(error)
     if getattr(error, "code", None) == "model-field-missing-annotation":
         return "write its type, as in 'name: str = …'"
+    if getattr(error, "code", None) == "removed-kwargs":
+        # "`regex` is removed. use `pattern` instead"
+        return str(error).partition(". ")[2].partition("\n")[0]
+    if getattr(error, "code", None) == "decorator-missing-field":
+        return "name fields of the model in the decorator"
     return None
+
+
+def package_advice(package: str, root: Path) -> str:
+    """Return the remedy for the name of a package that does not exist in a folder."""
+    # A path, or a name as for other servers: `guestbook:app`.
+    name = Path(package.partition(":")[0]).stem
+    folders = [folder for folder in (root, root / "src") if folder.is_dir()]
+    known = sorted(
+        path.stem
+        for folder in folders
+        for path in folder.iterdir()
+        if path.suffix == ".py" or (path / "__init__.py").is_file()
+    )
+    if match := near_miss(name, known):
+        return f"did you mean {match!r}?"
+    return "fix app.package, or start in the folder of the application"
 
 
 def _last_frame(error: BaseException) -> FrameType | None:
