@@ -11,9 +11,9 @@ import json
 import pathlib
 import re
 import uuid
-from collections import deque
+from collections import Counter, OrderedDict, defaultdict, deque
 from collections.abc import Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Annotated, Any, Literal, NoReturn
+from typing import TYPE_CHECKING, Annotated, Any, Literal, NamedTuple, NoReturn
 
 import pytest
 from pydantic import (
@@ -69,6 +69,11 @@ class Bits(enum.Flag):
     B = 2
 
 
+class Point(NamedTuple):
+    x: int
+    y: int = 0
+
+
 class Rows(RootModel[list["Rows"]]):
     pass
 
@@ -110,7 +115,8 @@ TYPES: list[Any] = [
     Annotated[Two | Three, Field(discriminator="kind")], Literal[1, "a", True], int | str,
     int | None, str | list[int], datetime.date | int, float | int, bool | int, Json[list[int]],
     Json[dict[str, Any]], Bits, Iterable[int], re.Pattern[str], FilePath, Literal[Mixed.ONE, "a"],
-    Annotated[Four | Five, Field(discriminator="kind")], Rows, Nested,
+    Annotated[Four | Five, Field(discriminator="kind")], Rows, Nested, Point,
+    Counter[str], OrderedDict[str, int], defaultdict[str, int],
 ]  # fmt: skip
 VALUES: list[Any] = [
     0, 1, 2, -1, 1.0, 1.5, 1e20, 2**70, True, False, None, "", "a", "x", "1", "1.5", "true", "nan",
@@ -173,6 +179,11 @@ def test_texts_mean_the_same_alone_and_beside_json(type_: Any) -> None:
         (Literal[Mixed.X], "x", Mixed.X),
         (Annotated[Four | Five, Field(discriminator="kind")], {"kind": 1}, Four(kind=Mixed.ONE)),
         (Annotated[Four | Five, Field(discriminator="kind")], {"kind": "x"}, Five(kind=Mixed.X)),
+        (Point, [1, 2], Point(1, 2)),
+        (Point, {"x": 1}, Point(1)),
+        (Counter[str], {"a": 2}, Counter("aa")),
+        (OrderedDict[str, int], {"b": 1, "a": 2}, OrderedDict(b=1, a=2)),
+        (defaultdict[str, list[int]], {"a": [1]}, {"a": [1]}),
         (Rows, [[], [[]]], Rows.model_validate([[], [[]]])),
         (Nested, [1, {"a": [2]}], [1, {"a": [2]}]),
     ],
@@ -180,7 +191,7 @@ def test_texts_mean_the_same_alone_and_beside_json(type_: Any) -> None:
 def test_values_of_types_that_pydantic_reads_differently(
     type_: Any, value: Any, expected: Any
 ) -> None:
-    """Members of enumerations by their values, combined flags, and iterables as lists."""
+    """Members of enumerations by their values, combined flags, named tuples, and mappings."""
     schema = InputSchema(create_model("One", value=(type_, ...)))
     text = json.dumps({"value": value})
 

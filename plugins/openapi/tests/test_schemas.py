@@ -5,12 +5,12 @@ from __future__ import annotations
 from datetime import date
 from decimal import Decimal
 from enum import Enum, Flag, IntEnum, IntFlag
-from typing import TYPE_CHECKING, Annotated, Any, Literal, TypedDict
+from typing import TYPE_CHECKING, Annotated, Any, Literal, NamedTuple, TypedDict
 
 import pytest
 from aiohttp.web import Response
 from openapi_spec_validator import validate
-from pydantic import AliasChoices, AliasPath, ConfigDict, SecretStr, computed_field
+from pydantic import AliasChoices, AliasPath, ConfigDict, RootModel, SecretStr, computed_field
 from pydantic.alias_generators import to_camel
 
 from actionhero import Action, Call, Cookie, Field, Header, Inputs, Middleware, Secret, Stream
@@ -391,17 +391,27 @@ def test_an_input_in_the_path_is_not_in_the_body(document_of: DocumentOf) -> Non
 def test_lists_in_paths_have_one_text(document_of: DocumentOf) -> None:
     """An array of numbers as JSON, or the only item of other lists: there are no commas."""
 
+    class Rows(RootModel[list[float]]):
+        pass
+
+    class Pair(NamedTuple):
+        x: int
+        y: str
+
     class Lists(Inputs):
         ids: list[int]
         pair: tuple[int, str]
         words: list[str]
         days: set[date]
+        rows: Rows
+        named: Pair
 
-    document = document_of(action_with(Lists, "GET /it/{ids}/{pair}/{words}/{days}"))
-    ids, pair, words, days = document["paths"]["/it/{ids}/{pair}/{words}/{days}"]["get"][
-        "parameters"
-    ]
+    path = "/it/{ids}/{pair}/{words}/{days}/{rows}/{named}"
+    parameters = document_of(action_with(Lists, f"GET {path}"))["paths"][path]["get"]["parameters"]
+    ids, pair, words, days, rows, named = parameters
 
+    assert "application/json" in rows["content"]
+    assert "application/json" in named["content"]
     assert ids["content"]["application/json"]["schema"]["type"] == "array"
     assert pair["content"]["application/json"]["schema"]["type"] == "array"
     assert words["schema"] == {"type": "string", "minLength": 1, "pattern": "^[^\\u0000]*$"}

@@ -26,7 +26,10 @@ _ANY: Final = {"type": "any"}
 _LISTS: Final = frozenset({"deque", "frozenset", "generator", "list", "set", "tuple"})
 #: A type that contains itself: only an item of a list can be of the type of the list.
 _ENCLOSING: Final = {"type": "list", "items_schema": {"type": "none"}}
-_OBJECTS: Final = FIELD_SCHEMAS | {"dict"}
+#: Named tuples are arrays or objects; before pydantic 2.14, they are calls of their class.
+_OBJECTS: Final = FIELD_SCHEMAS | frozenset(
+    {"call", "counter", "dict", "frozendict", "named-tuple", "ordered-dict"}
+)
 #: Types that an empty text may be a value of; unknown ones are among them.
 _TEXTS: Final = frozenset({"any", "bytes", "custom", "function-plain", "is-instance", "str"})
 #: Types whose JSON values validate alike in JSON and in strict Python.

@@ -151,10 +151,11 @@ class RequestParts:
                 rest = "The rest of the path, which may have slashes."
                 parameter["description"] = f"{parameter.get('description', '')} {rest}".strip()
         is_json = field is not None and field.is_structure
-        if location == "path" and schema.get("type") == "array":
-            is_json = is_json or _is_json_array(schema)
+        array = self._components.resolve(schema)
+        if location == "path" and array.get("type") == "array":
+            is_json = is_json or _is_json_array(array)
             # A path has one text: an array of values that are not texts, or the only item.
-            schema = schema if is_json else {**schema.get("items", {}), "minLength": 1}
+            schema = schema if is_json else {**array.get("items", {}), "minLength": 1}
         schema = self._components.request(schema)
         if is_json:
             # Nested inputs are JSON in the text of the parameter.
