@@ -10,7 +10,15 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, NamedTuple, TypedDict
 import pytest
 from aiohttp.web import Response
 from openapi_spec_validator import validate
-from pydantic import AliasChoices, AliasPath, ConfigDict, RootModel, SecretStr, computed_field
+from pydantic import (
+    AliasChoices,
+    AliasPath,
+    ConfigDict,
+    JsonValue,
+    RootModel,
+    SecretStr,
+    computed_field,
+)
 from pydantic.alias_generators import to_camel
 
 from actionhero import Action, Call, Cookie, Field, Header, Inputs, Middleware, Secret, Stream
@@ -416,6 +424,20 @@ def test_lists_in_paths_have_one_text(document_of: DocumentOf) -> None:
     assert pair["content"]["application/json"]["schema"]["type"] == "array"
     assert words["schema"] == {"type": "string", "minLength": 1, "pattern": "^[^\\u0000]*$"}
     assert days["schema"] == {"type": "string", "format": "date", "minLength": 1}
+
+
+@pytest.mark.parametrize("route", ["GET /it", "GET /it/{value}", "POST /it", "PUT /it/{value}"])
+def test_any_json_value_is_an_input(document_of: DocumentOf, route: str) -> None:
+    """Its schema has a name, and is empty."""
+
+    class Values(Inputs):
+        value: JsonValue
+        values: list[JsonValue] = []
+
+    document = document_of(action_with(Values, route))
+
+    assert document["components"]["schemas"]["JsonValue"] == {}
+    validate(document)
 
 
 def test_flags_are_integers(document_of: DocumentOf) -> None:

@@ -68,7 +68,9 @@ class Components:
         while "$ref" in schema:
             name = schema["$ref"].removeprefix(REF_PREFIX)
             rest = {key: value for key, value in schema.items() if key != "$ref"}
-            schema = {**(self._definitions.get(name) or self._added[name]), **rest}
+            # A definition may be empty, such as that of any JSON value.
+            named = self._definitions if name in self._definitions else self._added
+            schema = {**named[name], **rest}
         return schema
 
     @property
