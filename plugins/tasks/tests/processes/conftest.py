@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
     from actionhero_db.testing import ThrowAwayPostgres
     from actionhero_redis.testing import ThrowAwayRedis
-    from actionhero_tasks.job import JobState
+    from actionhero_tasks.job import JobRecord, JobState
     from actionhero_tasks.stores.store import JobStore
     from actionhero_tasks.testing.rabbitmq import ThrowAwayRabbitmq
 
@@ -194,13 +194,19 @@ class Deployment:
         """Wait until the journal has lines that begin with `words`."""
         self.until(lambda: all(any(n.startswith(w) for n in self.journal()) for w in words), words)
 
-    def wait_for_state(self, id: str, state: JobState) -> dict[str, Any]:
-        """Wait until a job has a state; return the output of `job status`."""
+    def wait_for_state(self, id: str, state: JobState) -> JobRecord:
+        """Wait until a job has a state, and return it."""
         store = self.store()
         try:
             self.until(lambda: getattr(store.find(id), "state", None) is state, f"{id} {state}")
+            job = store.find(id)
         finally:
             store.close()
+        assert job is not None
+        return job
+
+    def status(self, id: str) -> dict[str, Any]:
+        """Return the output of `job status`."""
         status: dict[str, Any] = json.loads(
             self.run("job", "status", id, "--format", "json").stdout
         )

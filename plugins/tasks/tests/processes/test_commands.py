@@ -75,7 +75,8 @@ def test_jobs_and_dead_letters_are_managed_on_the_command_line(deployment: Deplo
 
     server = deployment.start("start")
     result = deployment.run("job", "result", good, "--wait", "60")
-    failed = deployment.wait_for_state(bad, JobState.DEAD)
+    deployment.wait_for_state(bad, JobState.DEAD)
+    failed = deployment.status(bad)
     [worker] = run_json(deployment, "tasks", "workers")
     [dead] = run_json(deployment, "tasks", "dead")
     error = deployment.run("job", "result", bad)
@@ -312,7 +313,8 @@ def test_an_exception_without_a_text_is_logged(deployment: Deployment) -> None:
     id = deployment.enqueue("fail")
     deployment.start("worker")
 
-    status = deployment.wait_for_state(id, JobState.DEAD)
+    deployment.wait_for_state(id, JobState.DEAD)
+    status = deployment.status(id)
     call = deployment.run("call", "fail")
 
     assert status["error"]["message"]

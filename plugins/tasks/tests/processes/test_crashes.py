@@ -58,12 +58,12 @@ def test_a_killed_worker_process_is_replaced_and_its_job_runs_again(
 
     deployment.until(lambda: len(deployment.journal()) == 2, "the job has started again")
     (deployment.folder / "go").touch()
-    status = deployment.wait_for_state(id, JobState.DONE)
+    job = deployment.wait_for_state(id, JobState.DONE)
     parent.terminate()
 
     assert parent.wait() == 0
     assert deployment.pid_of("begin go") != first
-    assert status["attempts"] == 0
+    assert job.attempts == 0
 
 
 def test_a_job_that_crashes_its_workers_is_dead_lettered_and_others_run(
@@ -75,7 +75,8 @@ def test_a_job_that_crashes_its_workers_is_dead_lettered_and_others_run(
     crashing = deployment.enqueue("crash")
     others = [deployment.enqueue("work", "--name", f"n{n}", "--seconds", "0.1") for n in range(3)]
 
-    status = deployment.wait_for_state(crashing, JobState.DEAD)
+    deployment.wait_for_state(crashing, JobState.DEAD)
+    status = deployment.status(crashing)
     for id in others:
         deployment.wait_for_state(id, JobState.DONE)
     parent.terminate()
@@ -150,13 +151,13 @@ def test_the_job_of_a_suspended_or_blocked_worker_is_not_reassigned(
     store.close()
     os.kill(busy, signal.SIGCONT)
 
-    status = deployment.wait_for_state(id, JobState.DONE)
+    job = deployment.wait_for_state(id, JobState.DONE)
     for parent in (first, second):
         parent.terminate()
         assert parent.wait() == 0
 
     assert swept == 0
-    assert status["attempts"] == 0
+    assert job.attempts == 0
     assert len([line for line in deployment.journal() if line.startswith("begin slow")]) == 1
 
 

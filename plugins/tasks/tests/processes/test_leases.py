@@ -45,11 +45,11 @@ def hold_gil(deployment: Deployment, seconds: float) -> None:
     wait_for_another_worker(deployment)
     deployment.until(lambda: "end slow" in " ".join(deployment.journal()), "the job has ended")
 
-    status = deployment.wait_for_state(id, JobState.DONE)
+    job = deployment.wait_for_state(id, JobState.DONE)
     stop_all(first, second)
 
     assert len(starts_of(deployment, "slow")) == 1
-    assert status["attempts"] == 0
+    assert job.attempts == 0
 
 
 def test_a_job_that_holds_the_gil_keeps_its_lease(each_deployment: Deployment) -> None:
@@ -76,13 +76,13 @@ def test_workers_with_wrong_clocks_reassign_no_jobs(server_deployment: Deploymen
     time.sleep(3)
     (deployment.folder / "go").touch()
 
-    status = deployment.wait_for_state(first, JobState.DONE)
+    job = deployment.wait_for_state(first, JobState.DONE)
     later = deployment.wait_for_state(delayed, JobState.DELAYED)
     stop_all(*workers)
 
-    assert status["attempts"] == 0
+    assert job.attempts == 0
     assert len(starts_of(deployment, "go")) == 1
-    assert later["started"] is None
+    assert later.started_ms is None
 
 
 @pytest.mark.soak
@@ -112,11 +112,11 @@ def test_a_worker_suspended_for_a_minute_keeps_its_job(each_deployment: Deployme
     (deployment.folder / "go").touch()
     os.kill(stopped, signal.SIGCONT)
 
-    status = deployment.wait_for_state(id, JobState.DONE)
+    job = deployment.wait_for_state(id, JobState.DONE)
     stop_all(first, second)
 
     assert len(starts_of(deployment, "go")) == 1
-    assert status["attempts"] == 0
+    assert job.attempts == 0
 
 
 @pytest.mark.soak
@@ -143,10 +143,10 @@ def test_a_suspended_machine_loses_its_job_and_its_settlement_is_rejected(
     warning = f"job {id} finished after its lease was reassigned; result discarded"
     deployment.until(lambda: warning in (deployment.folder / "log").read_text(), "rejected")
 
-    status = deployment.wait_for_state(id, JobState.DONE)
+    job = deployment.wait_for_state(id, JobState.DONE)
     stop_all(first, second)
 
-    assert status["attempts"] == 0
+    assert job.attempts == 0
     assert len(starts_of(deployment, "go")) == 2
 
 

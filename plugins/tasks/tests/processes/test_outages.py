@@ -50,11 +50,11 @@ def test_no_running_job_begins_again_after_an_outage(
         time.sleep(5)
     for number in range(9):
         (deployment.folder / f"go-{number}").touch()
-    statuses = [deployment.wait_for_state(id, JobState.DONE) for id in ids]
+    jobs = [deployment.wait_for_state(id, JobState.DONE) for id in ids]
 
     begins = Counter(line.split()[1] for line in deployment.journal() if line.startswith("begin"))
     assert begins == {f"go-{number}": 1 for number in range(9)}
-    assert [status["attempts"] for status in statuses] == [0] * 9
+    assert [job.attempts for job in jobs] == [0] * 9
     for worker in workers:
         worker.terminate()
         assert worker.wait(60) == 0
