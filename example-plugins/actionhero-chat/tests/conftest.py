@@ -171,7 +171,7 @@ class Chat:
         if url is not None:
             return asyncio.run(_execute(url, statement))
         path = self.folder / ".actionhero" / "database.sqlite3"
-        with contextlib.closing(sqlite3.connect(path, TIMEOUT_SECONDS)) as database:
+        with contextlib.closing(sqlite3.connect(path, timeout=TIMEOUT_SECONDS)) as database:
             rows = database.execute(statement).fetchall()
             database.commit()
             return rows
