@@ -124,7 +124,7 @@ def test_a_job_that_exceeds_the_grace_time_returns_to_the_queue(
     parent.terminate()
 
     assert parent.wait() == 0
-    assert deployment.wait_for_state(id, JobState.READY)["attempts"] == 0
+    assert deployment.wait_for_state(id, JobState.READY).attempts == 0
     store = deployment.store()
     record = store.find(id)
     store.close()

@@ -39,6 +39,15 @@ class Tick(Action):
 CLOCKS = ("-3m", "+2m", "+7m")
 
 
+def start_scheduler(deployment: Deployment, clock: str | None) -> subprocess.Popen[str]:
+    """Start a scheduler, and wait until it runs: without any, times would be missed."""
+    log = deployment.folder / "log"
+    count = log.read_text().count("scheduling tick")
+    process = deployment.start("scheduler", clock=clock)
+    deployment.until(lambda: log.read_text().count("scheduling tick") > count, "it runs")
+    return process
+
+
 def run_schedulers(
     deployment: Deployment, every_seconds: int, times: int, kills: int
 ) -> list[JobRecord]:
@@ -55,16 +64,14 @@ def run_schedulers(
     worker = deployment.start("worker")
     # The embedded store uses the clock of the machine.
     clocks = CLOCKS if deployment.server is not None else (None,) * 3
-    schedulers: list[tuple[str | None, subprocess.Popen[str]]] = [
-        (clock, deployment.start("scheduler", clock=clock)) for clock in clocks
-    ]
+    schedulers = [(clock, start_scheduler(deployment, clock)) for clock in clocks]
     for number in range(1, kills + 1):
         count = number * times // (kills + 1)
         deployment.until(lambda: len(deployment.journal()) >= count, f"{count} runs")  # noqa: B023 - called at once
         clock, victim = schedulers.pop(0)
         victim.send_signal(signal.SIGKILL)
         victim.wait()
-        schedulers.append((clock, deployment.start("scheduler", clock=clock)))
+        schedulers.append((clock, start_scheduler(deployment, clock)))
     deployment.until(lambda: len(deployment.journal()) >= times, f"{times} runs")
     for _, scheduler in schedulers:
         scheduler.terminate()
