@@ -13,12 +13,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from hypothesis import settings
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Generator, Iterator
 
 # As in the noxfile, for tests that are run without nox.
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+
+# A busy machine takes longer for an example than any limit.
+settings.register_profile("actionhero", deadline=None)
+settings.load_profile("actionhero")
 
 #: The number of a listening socket in the `st` column of /proc/net/tcp.
 LISTENING = "0A"
