@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from datetime import timedelta
-from typing import Annotated
+from typing import Annotated, Any
 
 import pytest
 from pydantic import SecretStr
@@ -49,6 +49,26 @@ async def test_progress_is_reported_to_the_connection() -> None:
 
     assert reported.value == ignored.value == "done"
     assert connection.reports == [(1, None), (2, 3)]
+
+
+@pytest.mark.parametrize("amount", [float("nan"), float("-inf"), 10**400, "half", None])
+async def test_progress_is_a_finite_number(amount: Any) -> None:
+    """Others are errors of the action, on every transport."""
+
+    class Faulty(Action):
+        """Report progress that is not a number."""
+
+        name = "faulty"
+
+        async def run(self, call: Call) -> None:
+            call.progress(amount)
+
+    connection = RecordingConnection()
+    async with running_app(Faulty) as app:
+        outcome = await app.app.pipeline.execute(connection, "faulty", EMPTY_PAYLOAD)
+
+    assert outcome.error is not None
+    assert connection.reports == []
 
 
 async def test_a_transport_can_override_the_time_limit() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, TypeVar, overload
 
 from actionhero.identifier import new_identifier
@@ -256,7 +257,12 @@ class Call:
             done: The amount of work that is done.
             total: The total amount of work; `None` if unknown.
             message: A description of the present step, for transports that show one.
+
+        Raises:
+            ValueError: An amount is not a finite number.
         """
+        if not _is_finite(done) or (total is not None and not _is_finite(total)):
+            raise ValueError("the progress of a call should be a finite number")
         self.connection.progress(done, total, message)
 
     async def ask(
@@ -338,3 +344,10 @@ class Outcome:
     def __repr__(self) -> str:
         # Not the value: it may be long, or secret.
         return f"<Outcome {'value' if self.error is None else repr(self.error)}>"
+
+
+def _is_finite(amount: Any) -> bool:
+    try:
+        return math.isfinite(amount)
+    except (TypeError, OverflowError):  # not a number, or one that no transport can write
+        return False

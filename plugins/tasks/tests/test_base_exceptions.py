@@ -98,18 +98,69 @@ async def ended(tasks: Tasks, action: type[Action], **inputs: Any) -> tuple[JobS
     return job.state, job.attempts, job.error
 
 
-@pytest.mark.parametrize("action", [Raise, ReturnUnencodable])
+@pytest.mark.parametrize(("action", "failures"), [(Raise, 2), (ReturnUnencodable, 1)])
 @pytest.mark.parametrize("name", ERRORS)
 async def test_they_are_retried_as_often_as_others(
-    tasks_app: Callable[..., Any], action: type[Action], name: str
+    tasks_app: Callable[..., Any], action: type[Action], failures: int, name: str
 ) -> None:
-    """The error is kept, and the worker runs further jobs."""
+    """The error is kept, and the worker runs further jobs.
+
+    A job whose result cannot be encoded is not retried, because its work is done.
+    """
     async with tasks_app(Raise, ReturnUnencodable, Echo) as app:
         tasks = app.get(Tasks)
         state, attempts, error = await ended(tasks, action, error=name)
         after = await ended(tasks, Echo)
 
-    assert (state, attempts) == (JobState.DEAD, 2)
+    assert (state, attempts) == (JobState.DEAD, failures)
+    assert error["message"]
+    assert after == (JobState.DONE, 0, None)
+
+
+class CancelItself(Action):
+    """Cancel the task of the call, as code that cancels all tasks does."""
+
+    name = "cancel:itself"
+    task = ONCE_AGAIN
+
+    async def run(self) -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        task.cancel()
+        await asyncio.Event().wait()
+
+
+class Threads(Middleware):
+    """A middleware whose jobs run in threads."""
+
+    runs_on_event_loop = False
+
+    def before_process_message(self, broker: Any, message: Any) -> None:
+        pass
+
+
+class ThreadsPlugin:
+    @hookimpl
+    def actionhero_tasks_middleware(self) -> list[Middleware]:
+        return [Threads()]
+
+
+@pytest.mark.parametrize(
+    ("plugins", "failures"), [((), 2), ((ThreadsPlugin(),), 1)], ids=["loop", "threads"]
+)
+async def test_a_job_that_cancels_itself_has_failed(
+    tasks_app: Callable[..., Any], plugins: tuple[Any, ...], failures: int
+) -> None:
+    """It is not released as one that a stopping worker cancels, which would run again at once.
+
+    dramatiq does not retry it.
+    """
+    async with tasks_app(CancelItself, Echo, plugins=plugins) as app:
+        tasks = app.get(Tasks)
+        state, attempts, error = await ended(tasks, CancelItself)
+        after = await ended(tasks, Echo)
+
+    assert (state, attempts) == (JobState.DEAD, failures)
     assert error["message"]
     assert after == (JobState.DONE, 0, None)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import dataclasses
 import logging
 from typing import TYPE_CHECKING, Any
 
@@ -60,7 +61,7 @@ class JobConnection(Connection):
 
     def progress(self, done: float, total: float | None = None, message: str | None = None) -> None:
         """Report the progress of the job; the message is not stored."""
-        self._on_progress(self._claim, done, total)
+        self._on_progress(self._claim, float(done), None if total is None else float(total))
 
     async def ask(self, question: str, type_: Any, *, key: str | None = None) -> Answer[Any]:
         """Ask the user of the job, if a plugin can; see `Call.ask`."""
@@ -187,11 +188,14 @@ class JobRunner:
     def _settle(
         self, claim: Claim, outcome: Outcome, policy: _JobPolicy, request_id: str | None = None
     ) -> tuple[Settlement, Outcome]:
+        retry = policy.retry
         if outcome.error is None:
             try:
                 result = encode_outcome(outcome)
             except BaseException as failure:  # noqa: BLE001 - the author's serializers
                 outcome = self._pipeline.encoding_error_outcome(claim.action, failure)
+                # The action has done its work; a retry would do it again.
+                retry = dataclasses.replace(retry, retries=0)
             else:
                 if REPLACEMENT in result and has_lone_surrogate(outcome.value):
                     # As it is: whether it can be written depends on the reader.
@@ -200,7 +204,7 @@ class JobRunner:
                 done = Settlement(claim.id, claim.token, SettlementKind.DONE, result=result)
                 return done, outcome
         assert outcome.error is not None  # noqa: S101 - a success has returned
-        settlement = retry_decision(claim, outcome.error, policy.retry)
+        settlement = retry_decision(claim, outcome.error, retry)
         if settlement.kind is SettlementKind.DEAD:
             logger.error(
                 "job %s of %r has failed permanently: %s",

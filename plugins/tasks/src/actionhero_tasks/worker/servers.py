@@ -77,6 +77,7 @@ class TaskServer(Server):
             tasks.source,
             tasks.store,
             dispatcher.run,
+            runner.fail,
             worker_id=worker_id or new_worker_id(),
             queues=self._settings.queues or None,
             concurrency=self._settings.concurrency,

@@ -43,6 +43,7 @@ class Worker:
         source: Where the jobs come from: the job store, or the queues of a broker.
         registry: The job store.
         run: Runs a job, and returns its settlement.
+        fail: Returns the settlement of a job that failed outside of `run`.
         worker_id: A unique worker id.
         queues: The queues to claim from; `None`: all.
         concurrency: How many jobs run concurrently.
@@ -58,6 +59,7 @@ class Worker:
         source: JobSource,
         registry: WorkerRegistry,
         run: Callable[[Claim], Awaitable[Settlement]],
+        fail: Callable[[Claim, BaseException], Settlement],
         *,
         worker_id: str,
         queues: Sequence[str] | None,
@@ -71,6 +73,7 @@ class Worker:
         self._source = source
         self._registry = registry
         self._run = run
+        self._fail = fail
         self._queues = queues
         self._concurrency = concurrency
         self._sends_heartbeat = sends_heartbeat
@@ -79,6 +82,7 @@ class Worker:
         self._on_thread = on_thread
         self._wake_event = threading.Event()
         self._stopping = False
+        self._releasing = False
         self._closing = False
         self._idle = asyncio.Event()
         self._idle.set()
@@ -111,6 +115,7 @@ class Worker:
     async def close(self) -> None:
         """Cancel and release the running jobs, and remove the worker from the store."""
         self.stop_claiming()
+        self._releasing = True
         for task in self._running:
             task.cancel()
         while self._running:
@@ -140,7 +145,13 @@ class Worker:
     async def _run_job(self, claim: Claim) -> Settlement:
         # In the context of the job, which no other code shares.
         context_facts.set({"job": claim.id})
-        return await self._run(claim)
+        try:
+            return await self._run(claim)
+        except asyncio.CancelledError as error:
+            if self._releasing or asyncio.current_task() in self._cancelled:
+                raise
+            # By the code of a job. Released, the job would run again at once, without end.
+            return self._fail(claim, error)
 
     def _cancel_jobs(self, ids: list[str]) -> None:
         for task, claim in self._running.items():
@@ -226,6 +237,13 @@ class Worker:
                 self._wait(seconds, has_capacity=has_capacity, claims=claims)
             except StoreUnavailable as error:
                 logger.warning("the job store cannot be reached: %s; trying again", error)
+                self._on_poll(False)
+                if closing:
+                    return
+                self._wake_event.wait(backoff.next_seconds())
+            except Exception:
+                # Without this thread, the process would seem to work, and run no more jobs.
+                logger.exception("a step of the worker has failed; trying again")
                 self._on_poll(False)
                 if closing:
                     return
