@@ -155,6 +155,25 @@ async def test_options_out_of_bounds_are_invalid(
             await app.get(Tasks).job("\ud800")
 
 
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"delay": 5}, r"delay is 5; pass a duration, such as timedelta\(seconds=30\)"),
+        ({"at": "2030-01-01"}, "at is '2030-01-01'; pass a datetime with a time zone"),
+        ({"at": timedelta(1)}, "at is .*; pass a datetime with a time zone"),
+        ({"priority": "high"}, "priority is 'high'; pass an integer"),
+        ({"key": 7}, "key is 7; pass a text"),
+    ],
+)
+async def test_options_of_other_types_are_refused(
+    tasks_app: Callable[..., Any], options: dict[str, Any], message: str
+) -> None:
+    """The message names the option, its value, and the type."""
+    async with tasks_app(Sum) as app:
+        with pytest.raises(TypeError, match=message):
+            await app.get(Tasks).enqueue(Sum, {"a": 1}, **options)
+
+
 async def test_enqueue_many_adds_all_jobs_or_none(tasks_app: Callable[..., Any]) -> None:
     """None if an input is invalid."""
     async with tasks_app(Sum) as app:

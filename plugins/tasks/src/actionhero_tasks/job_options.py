@@ -24,10 +24,15 @@ def delay_ms(delay: timedelta | None, at: datetime | None) -> int:
 
     Raises:
         InvalidInput: It is longer than `MAX_DELAY`.
-        TypeError: Both are passed, or the time has no time zone.
+        TypeError: Both are passed, one has another type, or the time has no time zone.
     """
     if delay is not None and at is not None:
         raise TypeError("both delay and at; pass one of them")
+    values: tuple[Any, Any] = (delay, at)
+    if not isinstance(values[0], timedelta | None):
+        raise TypeError(f"delay is {delay!r}; pass a duration, such as timedelta(seconds=30)")
+    if not isinstance(values[1], datetime | None):
+        raise TypeError(f"at is {at!r}; pass a datetime with a time zone")
     if at is not None:
         if at.tzinfo is None:
             raise TypeError(f"at is {at.isoformat()}, without a time zone; add one")
@@ -64,7 +69,9 @@ def milliseconds(time: timedelta) -> int:
 
 
 def check_priority(priority: int) -> None:
-    """Raise `InvalidInput` if a priority is out of bounds."""
+    """Raise `InvalidInput` if a priority is out of bounds, and `TypeError` if it is no integer."""
+    if type(priority) is not int:
+        raise TypeError(f"priority is {priority!r}; pass an integer")
     if abs(priority) > MAX_PRIORITY:
         raise InvalidInput(
             f"the priority {priority} is not between {-MAX_PRIORITY} and {MAX_PRIORITY}"
@@ -75,7 +82,13 @@ def check_text(name: str, text: str) -> None:
     """Raise `InvalidInput` if a text contains what not every store can write.
 
     No store can write lone surrogates; PostgreSQL cannot write null characters either.
+
+    Raises:
+        TypeError: It is not a text.
     """
+    value: Any = text
+    if not isinstance(value, str):
+        raise TypeError(f"{name} is {text!r}; pass a text")
     if "\0" in text:
         raise InvalidInput(f"the {name} contains a null character")
     try:
