@@ -8,10 +8,19 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from actionhero import Action, Inputs, PluginError, RunMode
-from actionhero_tasks import JobState, Task, Tasks
+from actionhero import (
+    Action,
+    Inputs,
+    PluginError,
+    RateLimited,
+    RunMode,
+    ServiceUnavailable,
+    hookimpl,
+)
+from actionhero_tasks import EnqueueMiddleware, JobState, NewJob, Task, Tasks
 from actionhero_tasks.doctor_checks import diagnose
 from actionhero_tasks.schedule import times_of
+from actionhero_tasks.worker import scheduler as scheduler_module
 from actionhero_tasks.worker.scheduler import Scheduler, is_ahead
 
 if TYPE_CHECKING:
@@ -210,12 +219,20 @@ async def test_a_recurring_action_with_required_inputs_is_rejected(
     [
         ("mail", r"has task = 'mail'; write Task\(queue=…\), or a dictionary of its arguments"),
         ({"que": "mail"}, "has a task with the unknown key 'que'; did you mean 'queue"),
-        ({"queue": ""}, "has a task with queue = ''; write a name, such as 'default'"),
+        ({"queue": ""}, "has a task with queue = ''; write a name without commas, such as"),
         ({"every": 5}, r"every = 5; write timedelta\(seconds=…\), not below zero"),
         ({"every": timedelta(0)}, r"every = .*; the minimum is one second"),
         ({"retries": -1}, "retries = -1; write an integer, not below zero"),
         ({"priority": "high"}, "priority = 'high'; write an integer"),
+        ({"priority": 2**40}, "priority = 1099511627776; write an integer between -2147483647"),
+        ({"queue": "mail,text"}, "queue = 'mail,text'; write a name without commas"),
+        ({"queue": "mail\udc80"}, r"queue = 'mail\\udc80'; write a name without"),
         ({"catch_up": "all"}, "catch_up = 'all'; available: 'once', 'skip'"),
+        ({"catch_up": ["once"]}, r"catch_up = \['once'\]; available: 'once', 'skip'"),
+        ({"overlap": "no"}, "overlap = 'no'; write True or False"),
+        ({"cron": 5}, r"cron = 5; write a text, such as '0 8 \* \* mon-fri'"),
+        ({"cron": "* * * * *", "timezone": 2}, "timezone = 2; write a name, such as 'Europe/L"),
+        ({"unique_for": timedelta.max}, "unique_for = .*; the maximum is 36500 days"),
         ({"cron": "every day"}, "cron = 'every day': it has 2 fields"),
         (Task(cron="* * * * *", every=timedelta(hours=1)), "both every and cron; remove one"),
     ],
@@ -296,3 +313,75 @@ async def test_doctor_reports_a_last_time_of_a_wrong_clock(tasks_app: Callable[.
     assert [str(item.finding) for item in wrong] == ["warning"]
     assert wrong[0].message.startswith("the last time of 'tick' is 3")
     assert right == []
+
+
+class Faulty(EnqueueMiddleware):
+    """Raises an error for the jobs of one action.
+
+    Args:
+        error: The error.
+    """
+
+    def __init__(self, error: Exception) -> None:
+        self.error: Exception | None = error
+
+    async def before(self, job: NewJob) -> NewJob | None:
+        if job.action == Exclusive.name and self.error is not None:
+            raise self.error
+        return None
+
+    @hookimpl
+    def actionhero_tasks_enqueue_middleware(self) -> list[EnqueueMiddleware]:
+        return [self]
+
+
+@pytest.mark.parametrize(
+    ("error", "line"),
+    [
+        (RateLimited("too many jobs"), "exclusive was not enqueued at its time: too many jobs"),
+        (ServiceUnavailable("the quota is away"), "exclusive could not be enqueued; trying again"),
+        (ValueError("a fault"), "exclusive could not be enqueued; trying again"),
+    ],
+)
+async def test_errors_of_one_schedule_affect_no_other(
+    tasks_app: Callable[..., Any], caplog: pytest.LogCaptureFixture, error: Exception, line: str
+) -> None:
+    """They are logged, and a later time is enqueued once they have ended."""
+    faulty = Faulty(error)
+    async with tasks_app(Exclusive, Tick, plugins=(faulty,), mode=RunMode.CLI) as app:
+        clock, scheduler = Clock(app), Scheduler(app.app)
+        await clock.advance(scheduler, minutes=0)
+        await clock.advance(scheduler, minutes=1)
+        await clock.advance(scheduler, minutes=0)
+        with_errors = clock.ready_count()
+        faulty.error = None
+        await clock.advance(scheduler, minutes=1)
+
+        assert (with_errors, clock.ready_count()) == (1, 3)
+    assert [text for text in caplog.messages if "exclusive" in text] == [line]
+
+
+async def test_the_scheduler_survives_unexpected_errors_of_the_store(
+    tasks_app: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """They are logged, and the schedules are checked again."""
+    monkeypatch.setattr(scheduler_module, "PAUSE_MS", 1)
+    async with tasks_app(Tick, mode=RunMode.CLI) as app:
+        store: Any = app.get(Tasks).store
+        now_ms, faults = store.now_ms, ["of the store"]
+        checked = asyncio.Event()
+        loop = asyncio.get_running_loop()
+
+        def faulty_now_ms() -> int:
+            if faults:
+                raise ValueError(faults.pop())
+            loop.call_soon_threadsafe(checked.set)
+            now: int = now_ms()
+            return now
+
+        store.now_ms = faulty_now_ms
+        running = asyncio.create_task(Scheduler(app.app).run())
+        await checked.wait()
+
+        assert not running.done()
+        running.cancel()

@@ -11,7 +11,8 @@ import logging
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from actionhero import ServiceUnavailable
+from actionhero import ServiceUnavailable, TypedError
+from actionhero_tasks.job import StoreUnavailable
 from actionhero_tasks.schedule import times_of
 from actionhero_tasks.task import task_of
 from actionhero_tasks.tasks import Tasks
@@ -28,6 +29,8 @@ logger = logging.getLogger("actionhero.tasks")
 POLL_SECONDS: Final = 1.0
 #: A time is missed if it is later than this. Times that are not missed are all enqueued.
 LATE_MS: Final = 5_000
+#: How long a schedule is not checked after an error.
+PAUSE_MS: Final = 30_000
 #: How far a last time may be ahead of the clock of the store after it was set back a little.
 MAX_AHEAD_MS: Final = 3 * 3_600_000
 
@@ -58,15 +61,20 @@ class Scheduler:
         self.schedules = schedules_of(app)
         #: The last time of each schedule that is known to be claimed or skipped.
         self._last: dict[str, int] = {}
+        #: When each schedule that has failed is checked again.
+        self._paused_until: dict[str, int] = {}
 
     async def run(self) -> None:
         """Enqueue due actions until cancelled."""
         while True:
-            seconds = POLL_SECONDS
             try:
                 seconds = await self.enqueue_due()
             except ServiceUnavailable as error:
-                logger.warning("the job store cannot be reached: %s", error.__cause__)
+                logger.warning("the job store cannot be reached: %s", error.__cause__ or error)
+                seconds = POLL_SECONDS
+            except Exception:
+                logger.exception("the schedules could not be checked; trying again")
+                seconds = PAUSE_MS / 1000
             await asyncio.sleep(seconds)
 
     async def enqueue_due(self) -> float:
@@ -76,8 +84,22 @@ class Scheduler:
             ServiceUnavailable: The store cannot be reached.
         """
         now = await self._tasks.use(lambda store: store.now_ms())
-        waits = [await self._check(schedule, now) for schedule in self.schedules]
+        waits = [await self._try_check(schedule, now) for schedule in self.schedules]
         return min([POLL_SECONDS, *(max(wait, 1) / 1000 for wait in waits)])
+
+    async def _try_check(self, schedule: Schedule, now: int) -> int:
+        """Call `_check`; after an error, which affects no other schedule, not for a while."""
+        paused_until = self._paused_until.get(schedule.name, 0)
+        if now < paused_until <= now + PAUSE_MS:
+            return paused_until - now
+        try:
+            return await self._check(schedule, now)
+        except Exception as error:
+            if isinstance(error.__cause__, StoreUnavailable):
+                raise
+            logger.exception("%s could not be enqueued; trying again", schedule.name)
+            self._paused_until[schedule.name] = now + PAUSE_MS
+            return PAUSE_MS
 
     async def _check(self, schedule: Schedule, now: int) -> int:
         """Enqueue one action if it is due, and return the milliseconds until its next time."""
@@ -107,9 +129,16 @@ class Scheduler:
         return await self._tasks.use(lambda store: store.last_fire_time(name, now))
 
     async def _enqueue(self, schedule: Schedule, due: int) -> None:
-        added = await self._tasks.enqueue_scheduled(
-            schedule.action, due, overlap=schedule.task.overlap
-        )
+        try:
+            added = await self._tasks.enqueue_scheduled(
+                schedule.action, due, overlap=schedule.task.overlap
+            )
+        except ServiceUnavailable:
+            raise
+        except TypedError as error:
+            # Of a middleware around enqueueing. Its next time is tried again.
+            logger.warning("%s was not enqueued at its time: %s", schedule.name, error)
+            return
         logger.debug("%s at %d: %s", schedule.name, due, "enqueued" if added else "skipped")
 
 
