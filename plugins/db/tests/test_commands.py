@@ -6,11 +6,13 @@ import json
 import os
 import pty
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import asyncpg  # type: ignore[import-untyped]
 import pytest
 
 if TYPE_CHECKING:
@@ -443,3 +445,34 @@ def test_enums_can_be_removed_with_their_fields(
     for process in (made, migrated, status, called, undone):
         assert process.returncode == 0, process.stderr
     assert called.stdout == "2\n"
+
+
+LONG = "a_field_with_more_than_the_sixty_three_bytes_of_a_name_in_postgresql"
+
+
+async def test_errors_of_the_database_and_of_files_have_no_traceback(
+    project: Path, run: Callable[..., subprocess.CompletedProcess[str]], postgres_url: str
+) -> None:
+    """They are one line, which names the model, the database or the file."""
+    too_long = run("db", "make", "x" * 300)
+    shutil.rmtree(project / "book" / "migrations")
+    connection = await asyncpg.connect(postgres_url)
+    await connection.execute("REVOKE CREATE ON SCHEMA public FROM PUBLIC; CREATE ROLE reader LOGIN")
+    await connection.close()
+    reader = re.sub("//[^@]*@", "//reader@", postgres_url)
+    forbidden = run("db", "migrate", DATABASE_URL=reader)
+    fields = "".join(f"    {LONG}_{number} = fields.IntField()\n" for number in (1, 2))
+    (project / "book" / "models.py").write_text(MODELS + fields)
+    ambiguous = run("db", "migrate", DATABASE_URL=postgres_url)
+
+    assert [process.returncode for process in (too_long, forbidden, ambiguous)] == [70, 70, 70]
+    assert re.fullmatch(r"Error: a file cannot be used: .*0001_x+\.py'\n", too_long.stderr)
+    assert re.fullmatch(
+        r"Error: the database at postgres://.* has refused a statement: permission denied .*\n",
+        forbidden.stderr,
+    )
+    assert re.fullmatch(
+        r"Error: the table 'tag' of model 'book.Tag' cannot be created: column .* "
+        r"specified more than once; correct the model, or .*\n",
+        ambiguous.stderr,
+    )

@@ -238,9 +238,20 @@ def _with_engine(app: Application, use: Callable[[Engine], Awaitable[Result]]) -
         finally:
             await database.close()
 
-    from tortoise.exceptions import DBConnectionError  # noqa: PLC0415 - slow, and not for --help
+    from tortoise.exceptions import (  # noqa: PLC0415 - slow, and not for --help
+        DBConnectionError,
+        OperationalError,
+    )
+
+    from actionhero_db.migrations.errors import MigrationFailed  # noqa: PLC0415 - as above
 
     try:
         return asyncio.run(run())
     except DBConnectionError as error:
         raise database.unavailable_error(error) from error
+    except OperationalError as error:
+        raise MigrationFailed(
+            f"the database at {database.url} has refused a statement: {error}"
+        ) from error
+    except OSError as error:
+        raise MigrationFailed(f"a file cannot be used: {error}") from error

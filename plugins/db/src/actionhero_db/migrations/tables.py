@@ -5,6 +5,7 @@ from __future__ import annotations
 from graphlib import CycleError, TopologicalSorter
 from typing import TYPE_CHECKING, Any
 
+from tortoise.exceptions import OperationalError
 from tortoise.migrations.operations import CreateModel
 
 from actionhero_db.migrations.editors import editor_for
@@ -43,7 +44,11 @@ def missing_tables(models: Iterable[type[Model]]) -> list[str]:
 
 
 async def create_tables(session: Session, models: Iterable[type[Model]]) -> list[str]:
-    """Create the tables of models, and return their names."""
+    """Create the tables of models, and return their names.
+
+    Raises:
+        MigrationFailed: The database cannot create one.
+    """
     editor: Any = editor_for(session.client)
     apps: Any = session.context.apps or {}
     editor.model_tables = frozenset(
@@ -51,7 +56,13 @@ async def create_tables(session: Session, models: Iterable[type[Model]]) -> list
     )
     names = []
     for model in sort_models(models):
-        await editor.create_model(model)
+        try:
+            await editor.create_model(model)
+        except OperationalError as error:
+            raise MigrationFailed(
+                f"the table {model._meta.db_table!r} of model {model._meta.full_name!r} cannot be "
+                f"created: {error}; correct the model, or the settings of the database"
+            ) from error
         names.append(model._meta.db_table)
     return names
 
