@@ -64,9 +64,11 @@ def test_a_port_in_use_is_reported(deployment: Deployment) -> None:
 
     second = deployment.run("worker", "--health-address", f"127.0.0.1:{port}")
     invalid = deployment.run("worker", "--health-address", "here")
+    too_high = deployment.run("worker", "--health-address", "99999")
     first.terminate()
 
     assert first.wait() == 0
-    assert (second.returncode, invalid.returncode) == (78, 78)
+    assert (second.returncode, invalid.returncode, too_high.returncode) == (78, 78, 78)
+    assert "cannot listen on tasks.health_address '99999'" in too_high.stderr
     assert f"cannot listen on tasks.health_address '127.0.0.1:{port}'" in second.stderr
     assert "tasks.health_address" in invalid.stderr

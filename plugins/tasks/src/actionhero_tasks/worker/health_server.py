@@ -52,7 +52,7 @@ class HealthServer:
         host = host.strip("[]") or "127.0.0.1"
         try:
             self._server = await asyncio.start_server(self._serve, host, int(port))
-        except OSError as error:
+        except (OSError, OverflowError) as error:  # OverflowError: the port is above 65535
             raise BootError(
                 f"cannot listen on tasks.health_address {self._address!r}: {error}; set another "
                 "address"
