@@ -157,7 +157,9 @@ async def test_the_call_of_an_agent_that_closes_its_stream_is_rolled_back(
         httpx.AsyncClient(timeout=30) as client,
         client.stream("POST", f"{server.root}/mcp", json=message, headers=headers) as response,
     ):
-        async for line in response.aiter_lines():
+        # Kept, because the end of the iterator closes the stream.
+        lines = response.aiter_lines()
+        async for line in lines:
             if "notifications/progress" in line:
                 break
         await asyncio.to_thread(server.running.wait_for, "holding discarded")

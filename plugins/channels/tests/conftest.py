@@ -76,7 +76,8 @@ def application() -> Application:
 
 @pytest.fixture
 def folder() -> Iterator[Path]:
-    with tempfile.TemporaryDirectory(prefix="ah-") as name:
+    # A private server may write a file while its folder is removed.
+    with tempfile.TemporaryDirectory(prefix="ah-", ignore_cleanup_errors=True) as name:
         yield Path(name)
 
 

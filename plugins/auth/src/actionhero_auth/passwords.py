@@ -80,7 +80,8 @@ class Passwords:
         normalized = _normalized(password)
         if hash and (matches := self._matches(hash, normalized)) is not None:
             # Perhaps the hash of another system, which has not normalized it.
-            return matches or (normalized != password and bool(self._matches(hash, password)))
+            others = {password} - {normalized}
+            return matches or any(self._matches(hash, other) for other in others)
         if self._dummy_hash is None:
             self._dummy_hash = self._hasher.hash(secrets.token_urlsafe())
         self._matches(self._dummy_hash, normalized)
