@@ -26,7 +26,7 @@ STAGES = ["dispatch", "request_handler", "decode", "encode", "write"]
 BODY = b'{"name": "Ada", "text": "A nice view!"}'
 REQUEST = (
     b"POST /api/entries HTTP/1.1\r\nHost: 127.0.0.1:8080\r\nContent-Type: application/json\r\n"
-    b"Content-Length: %d\r\n\r\n%b" % (len(BODY), BODY)
+    b"Sec-Fetch-Site: same-origin\r\nContent-Length: %d\r\n\r\n%b" % (len(BODY), BODY)
 )
 
 

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 #: Methods that change nothing (RFC 9110 §9.2.1).
 SAFE_METHODS: Final = frozenset({"GET", "HEAD", "OPTIONS"})
 # Names of this class, and those of `hdrs`, are found in a third of the time.
-_FETCH_SITE: Final = istr("Sec-Fetch-Site")
+FETCH_SITE: Final = istr("Sec-Fetch-Site")
 _OWN_SITES: Final = frozenset({"same-origin", "none"})
 #: Credentials that browsers add to requests of any page, as they do with cookies.
 _AMBIENT_SCHEMES: Final = frozenset({"basic", "digest", "negotiate", "ntlm"})
@@ -120,7 +120,7 @@ class CrossOriginProtection:
             own_only: Whether trusted and allowed origins are other sites, too.
         """
         headers = request.headers
-        site = headers.get(_FETCH_SITE)
+        site = headers.get(FETCH_SITE)
         if site in _OWN_SITES:
             return False
         origin = headers.get(hdrs.ORIGIN)

@@ -6,6 +6,8 @@ import asyncio
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
+from aiohttp import hdrs
+
 from actionhero import (
     ActionNotFound,
     Forbidden,
@@ -20,6 +22,7 @@ from actionhero_web.codecs import decoders_of, encoders_of
 from actionhero_web.connections.client_resolver import ClientResolver
 from actionhero_web.connections.web_connection import WebConnection, match_of_other_method
 from actionhero_web.cross_origin import (
+    FETCH_SITE,
     SAFE_METHODS,
     CrossOriginProtection,
     CrossSiteSession,
@@ -116,11 +119,14 @@ class RequestHandler:
         if context.match.route.headers:
             context.connection.response_headers = context.match.route.headers
         payload: Payload
+        headers = context.request.headers
         try:
             if self._authentication is not None:
-                context.connection.credentials = self._authentication.read(context.request.headers)
+                context.connection.credentials = self._authentication.read(headers)
             if (
-                context.request.method not in SAFE_METHODS
+                # Only browsers send these.
+                (hdrs.ORIGIN in headers or FETCH_SITE in headers)
+                and context.request.method not in SAFE_METHODS
                 and action.name not in self._cross_origin_exempt
             ):
                 self.cross_origin.check(context.request, context.connection)

@@ -106,7 +106,7 @@ class ResponseWriter:
             The response; `None` if only `write` can write it.
         """
         request = context.request
-        if not isinstance(encoded, EncodedResponse):
+        if type(encoded) is not EncodedResponse:
             return None
         body = encoded.body
         if (

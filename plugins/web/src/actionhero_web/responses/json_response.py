@@ -64,7 +64,9 @@ class JsonResponse:
 
     async def prepare(self, request: web.BaseRequest) -> None:
         """Write headers and body."""
-        transport = request.transport
+        protocol = request.protocol
+        # aiohttp removes the protocol of a request whose client has left.
+        transport = None if protocol is None else protocol.transport
         if transport is None:
             raise ConnectionResetError("Cannot write to closing transport")
         keep_alive = self.keep_alive = request.keep_alive and not self.closing
@@ -84,10 +86,9 @@ class JsonResponse:
             len(body),
             body if is_joined else b"",
         )
-        protocol = request.protocol
         if not is_joined:
             transport.writelines((response, body))
-        elif keep_alive and isinstance(protocol, HttpProtocol):
+        elif keep_alive and type(protocol) is HttpProtocol:
             protocol.write_response(transport, response)
         else:
             transport.write(response)
