@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import signal
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import httpx
 import pytest
@@ -157,11 +158,12 @@ async def test_the_call_of_an_agent_that_closes_its_stream_is_rolled_back(
         httpx.AsyncClient(timeout=30) as client,
         client.stream("POST", f"{server.root}/mcp", json=message, headers=headers) as response,
     ):
-        # Kept, because the end of the iterator closes the stream.
-        lines = response.aiter_lines()
-        async for line in lines:
-            if "notifications/progress" in line:
-                break
-        await asyncio.to_thread(server.running.wait_for, "holding discarded")
+        # The end of the iterator closes the stream.
+        lines: Any = response.aiter_lines()
+        async with contextlib.aclosing(lines):
+            async for line in lines:
+                if "notifications/progress" in line:
+                    break
+            await asyncio.to_thread(server.running.wait_for, "holding discarded")
 
     await assert_rolled_back(server, "discarded")
