@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from multidict import CIMultiDict
 
@@ -64,7 +64,7 @@ class JsonResponse:
 
     async def prepare(self, request: web.BaseRequest) -> None:
         """Write headers and body."""
-        protocol = request.protocol
+        protocol: Any = request.protocol
         # aiohttp removes the protocol of a request whose client has left.
         transport = None if protocol is None else protocol.transport
         if transport is None:
