@@ -131,6 +131,46 @@ async def test_a_failed_migration_on_mysql_lists_its_completed_steps(notebook: A
     assert [state.applied for state in states] == [True, False]
 
 
+@pytest.mark.parametrize("each_url", ["mysql"], indirect=True)
+async def test_a_repeated_migration_on_mysql_mentions_the_steps_of_the_first_run(
+    notebook: Any,
+) -> None:
+    """It fails at the first step, which the first run has completed."""
+    await notebook.make(ONE, "initial")
+    await notebook.migrate()
+    notebook.write_migration(
+        "0002_two_steps",
+        "ops.AddField('Note', 'stars', fields.IntField(db_default=1)), "
+        "ops.RunSQL('UPDATE nowhere SET x = 1')",
+    )
+
+    with pytest.raises(MigrationFailed):
+        await notebook.migrate()
+    with pytest.raises(MigrationFailed) as raised:
+        await notebook.migrate()
+
+    assert "failed at step 1 of 2 (Add field stars to Note): " in str(raised.value)
+    assert str(raised.value).endswith(
+        "; it is not atomic, and this run completed no step; those that an earlier failed run "
+        "completed stay; the failed step may be partially applied. Fix the tables by hand, or "
+        "restore a backup"
+    )
+
+
+@pytest.mark.parametrize("each_url", ["mysql"], indirect=True)
+async def test_migrations_on_mysql_log_no_warnings(
+    notebook: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Neither the first time, nor when the table of applied migrations exists."""
+    await notebook.make(ONE, "initial")
+    await notebook.migrate()
+    notebook.write_migration("0002_nothing", "ops.RunSQL('SELECT 1')")
+
+    await notebook.migrate()
+
+    assert [record.getMessage() for record in caplog.records if record.levelno > 20] == []
+
+
 async def test_a_failed_migration_that_is_not_atomic_lists_its_completed_steps(
     notebook: Any,
 ) -> None:

@@ -169,8 +169,14 @@ def _failure_message(
     failed = f"{name} failed{place}: {error}"
     if atomic:
         return f"{failed}; it was rolled back, and earlier migrations stay applied"
-    completed = ", ".join(progress[:-1]) or "none"
+    completed = ", ".join(progress[:-1])
+    # The next attempt begins with the first step, and fails there.
+    kept = (
+        f"so its completed steps stay: {completed}"
+        if completed
+        else "and this run completed no step; those that an earlier failed run completed stay"
+    )
     return (
-        f"{failed}; it is not atomic, so its completed steps stay: {completed}; the failed step "
-        "may be partially applied. Fix the tables by hand, or restore a backup"
+        f"{failed}; it is not atomic, {kept}; the failed step may be partially applied. Fix the "
+        "tables by hand, or restore a backup"
     )

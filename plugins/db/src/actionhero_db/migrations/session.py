@@ -105,7 +105,9 @@ class Session:
 
     async def create_recorder_table(self) -> None:
         """Create the table of applied migrations, if it does not exist."""
-        await self.recorder.ensure_schema(editor_for(self.client, atomic=False))
+        # MySQL warns about a table that exists, also with `IF NOT EXISTS`.
+        if not await has_table(self.client, self.recorder.table_name):
+            await self.recorder.ensure_schema(editor_for(self.client, atomic=False))
 
     async def state_after(self, keys: Iterable[MigrationKey]) -> State:
         """Return the models as they are after the migrations `keys`."""
