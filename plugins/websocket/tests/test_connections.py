@@ -325,6 +325,37 @@ def test_connections_are_listed_again_after_an_outage_of_redis(
         server.close_clients()
 
 
+def test_connections_are_listed_after_redis_was_restored_with_older_data(
+    pair: Pair, redis: ThrowAwayRedis
+) -> None:
+    """Even if the older data has as many connections."""
+    observer, client = pair[0].connect(), pair[1].connect()
+    sign_in(client, "mia")
+    ids = [id_of(each) for each in (observer, client)]
+    wait_for(observer, ids)
+    wait_for(observer, [ids[1]], "mia")
+
+    with Redis.from_url(redis.url) as connection:
+        # In one transaction, else a heartbeat may find another number.
+        changes = connection.pipeline()
+        for index in connection.scan_iter("*:connections:*:index"):
+            for member in connection.zrange(index, 0, -1):
+                if member.endswith(ids[1].encode()):
+                    changes.zrem(index, member).zadd(index, {member[:-1] + b"~": 0})
+        for hash in connection.scan_iter("*:connections:*:all"):
+            content = connection.hget(hash, ids[1])
+            if content is not None:
+                changes.hdel(hash, ids[1]).hset(hash, ids[1][:-1] + "~", content)
+        changes.execute()
+        assert ids[1] not in [each["id"] for each in listed(observer)]
+        connection.client_kill_filter(_type="pubsub")
+
+    wait_for(observer, ids)
+    wait_for(observer, [ids[1]], "mia")
+    for server in pair:
+        server.close_clients()
+
+
 # -- listeners ---------------------------------------------------------------------------------
 
 

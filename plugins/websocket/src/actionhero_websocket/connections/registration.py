@@ -139,7 +139,9 @@ class Registration:
         async with aclosing(channel_messages(directory.clients, channel)) as messages:
             async for message in messages:
                 if message is None:
-                    # Redis may have been restarted, without its data.
+                    # Redis may have been restarted, without its data or with older data, which the
+                    # number of connections does not reveal.
+                    self._written = None
                     self._next_heartbeat = 0.0
                     self._wake.set()
                     continue
