@@ -19,7 +19,7 @@ from actionhero import Action, Call, RunMode, UnavailableError
 from actionhero.errors import ErrorType
 from actionhero.health import Health
 from actionhero.testing import running_app
-from actionhero_redis import RedisClients, Script, plugin
+from actionhero_redis import RedisClients, Script, channel_messages, plugin
 from actionhero_redis.testing import throw_away_redis
 
 if TYPE_CHECKING:
@@ -430,3 +430,29 @@ def test_commands_share_the_private_server(application: Path) -> None:
     second = actionhero(application, "call", "visit")
 
     assert (first.stdout.strip(), second.stdout.strip()) == ("1", "2"), first.stderr
+
+
+async def test_a_refused_subscription_begins_when_it_is_permitted(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """The refusal is logged once, with the channel."""
+    interruptions: asyncio.Queue[None] = asyncio.Queue()
+    with throw_away_redis() as server:
+        async with counting_app(server) as app:
+            redis = app.get(RedisClients)
+            await redis.client.execute_command("ACL", "SETUSER", "default", "resetchannels")
+            messages = channel_messages(
+                redis, "news", on_interruption=lambda: interruptions.put_nowait(None)
+            )
+            async with contextlib.aclosing(messages):
+                begun = asyncio.ensure_future(anext(messages))
+                for _ in range(2):
+                    await interruptions.get()
+                await redis.client.execute_command("ACL", "SETUSER", "default", "allchannels")
+
+                assert await begun is None
+                await redis.client.publish("news", "first")
+                assert await anext(messages) == "first"
+    refusals = [text for text in caplog.messages if "refuses" in text]
+    assert len(refusals) == 1
+    assert "the subscription to 'news'" in refusals[0]

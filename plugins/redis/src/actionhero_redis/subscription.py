@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger("actionhero.redis")
 
-#: How long to wait before the next attempt to subscribe, after a lost connection.
+#: How long to wait before the next attempt to subscribe.
 RETRY_SECONDS: Final = 1.0
 
 
@@ -33,6 +33,7 @@ async def channel_messages(
         on_interruption: Called when the connection is lost and cannot be restored at once:
             messages are missed from then on, until the next `None`.
     """
+    was_refused = False
     while True:
         pubsub = clients.pubsub()
         try:
@@ -42,10 +43,17 @@ async def channel_messages(
                     yield _decode(message["data"])
                 elif message["type"] == "subscribe":
                     # Also sent after redis-py has reconnected.
+                    was_refused = False
                     yield None
         except (exceptions.ConnectionError, exceptions.TimeoutError) as error:
             on_interruption()
             logger.debug("the subscription to %r is interrupted: %s", channel, error)
+        except exceptions.ResponseError as error:
+            # Redis may accept it later, when its access rules have been corrected.
+            on_interruption()
+            if not was_refused:
+                was_refused = True
+                logger.warning("Redis refuses the subscription to %r: %s; retrying", channel, error)
         finally:
             await pubsub.aclose()
         await asyncio.sleep(RETRY_SECONDS)
