@@ -422,3 +422,26 @@ def test_middleware_adds_headers_to_responses() -> None:
     connection.add_response_header("X-A", "2")
 
     assert connection.response_headers == (("X-A", "1"), ("X-A", "2"))
+
+
+@pytest.mark.parametrize("result", [False, True])
+@pytest.mark.parametrize("method", ["admit", "authorize"])
+async def test_a_result_of_a_check_allows_no_call(
+    method: str, result: bool, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Middleware refuses by an error; a result of `False` is meant to refuse."""
+
+    async def check(self: Any, *_: Any) -> bool:
+        return result
+
+    log: list[str] = []
+    layer = type("Check", (Middleware,), {method: check})()
+    async with running_app(number_action(layer, log=log)) as app:
+        outcome = await app.app.pipeline.execute(
+            Connection("test"), "number", ValuePayload({"number": 1})
+        )
+
+    assert outcome.error is not None
+    assert outcome.error.type == "CONNECTION_ACTION_RUN"
+    assert log == []
+    assert f"returned {result}; raise Forbidden to refuse the call" in caplog.text

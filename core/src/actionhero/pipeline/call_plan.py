@@ -198,11 +198,26 @@ def checked_outcome(value: Any, method: Any) -> Outcome:
     """
     if isinstance(value, Outcome):
         return value
+    raise ResultError(f"{_place(method)} returned {value!r}; return an Outcome, or nothing")
+
+
+def unexpected_result(value: Any, method: Any) -> ResultError:
+    """Return the error for a result of `admit` or `authorize`, which refuse calls by an error.
+
+    A result of `False` would otherwise allow the call.
+    """
+    return ResultError(
+        f"{_place(method)} returned {value!r}; raise Forbidden to refuse the call, or return "
+        "nothing to allow it"
+    )
+
+
+def _place(method: Any) -> str:
+    """Return the name of a method, with its file and line."""
     function = getattr(method, "__func__", method)
     code = getattr(function, "__code__", None)
     place = f" ({code.co_filename}:{code.co_firstlineno})" if code else ""
-    name = getattr(function, "__qualname__", repr(method))
-    raise ResultError(f"{name}{place} returned {value!r}; return an Outcome, or nothing")
+    return f"{getattr(function, '__qualname__', repr(method))}{place}"
 
 
 def _encoded(value: Encoded, *, encode: bool) -> Outcome:

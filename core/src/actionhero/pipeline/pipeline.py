@@ -12,7 +12,7 @@ from actionhero.errors import ActionNotFound, InvalidInput
 from actionhero.identifier import new_identifier
 from actionhero.inputs.payloads import EMPTY_PAYLOAD, DeferredPayload, ValidatedPayload
 from actionhero.logs import request_id as current_request_id
-from actionhero.pipeline.call_plan import CallPlan
+from actionhero.pipeline.call_plan import CallPlan, unexpected_result
 from actionhero.pipeline.completion import (
     record_refusal,
     run_afters,
@@ -189,7 +189,8 @@ class Pipeline(Identification, ErrorReporting):
             try:
                 if plan.admissions:
                     for admit in plan.admissions:
-                        await admit(connection, plan.action, None)
+                        if (result := await admit(connection, plan.action, None)) is not None:
+                            raise unexpected_result(result, admit)
                 if principal is None and (
                     connection.credentials is not None or connection.principal is not None
                 ):
@@ -208,9 +209,13 @@ class Pipeline(Identification, ErrorReporting):
                 if plan.checks_callers:
                     requested, payload = payload, EMPTY_PAYLOAD
                     for authorize in plan.authorizations:
-                        await authorize(call)
+                        if (result := await authorize(call)) is not None:
+                            raise unexpected_result(result, authorize)
                     for admit in plan.session_admissions:
-                        await admit(connection, plan.action, call.session)
+                        if (
+                            result := await admit(connection, plan.action, call.session)
+                        ) is not None:
+                            raise unexpected_result(result, admit)
                     payload = await _read(requested, timeout)
                 call.inputs = payload.parse(plan.schema)
                 early = None
