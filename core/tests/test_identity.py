@@ -332,6 +332,32 @@ async def test_a_session_is_a_principal() -> None:
         assert await caller.call("guarded", id=1) == {"id": 1, "user": 7}
 
 
+@pytest.mark.parametrize(("user", "is_anonymous"), [("", True), (False, True), (0, False)])
+async def test_an_empty_user_is_anonymous(user: Any, is_anonymous: bool) -> None:
+    """Applications assign an empty text or `False` to sign a user out; zero is a row."""
+
+    class SignIn(Action):
+        """Sign in."""
+
+        name = "sign-in"
+
+        async def run(self, call: Call) -> bool:
+            call.session["userId"] = user
+            return call.principal.is_anonymous
+
+    principal = Principal(user=user)
+    assert principal.is_anonymous is is_anonymous
+    assert principal.has_scope("any") is not is_anonymous
+    async with running_app(SignIn, action_with(SignedIn())) as app:
+        caller = app.connect()
+        assert await caller.call("sign-in") is is_anonymous
+        if is_anonymous:
+            with pytest.raises(SignInRequired):
+                await caller.call("guarded", id=1)
+        else:
+            assert await caller.call("guarded", id=1) == {"id": 1, "user": user}
+
+
 async def test_an_inner_call_has_the_principal_of_the_outer_one() -> None:
     """Credentials are checked once, and requirements of inner actions hold."""
     guarded = action_with(Scope("messages:write"))

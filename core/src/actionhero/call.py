@@ -6,7 +6,7 @@ import math
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, TypeVar, overload
 
 from actionhero.identifier import new_identifier
-from actionhero.identity.principal import ANONYMOUS, Principal, session_principal
+from actionhero.identity.principal import ANONYMOUS, Principal, is_no_user, session_principal
 from actionhero.identity.session import Session
 
 if TYPE_CHECKING:
@@ -171,7 +171,7 @@ class Call:
             return self._principal
         # Not kept, as the action may sign a user in or out.
         user = self.session.get(self._runner.user_key)
-        return ANONYMOUS if user is None else session_principal(user)
+        return ANONYMOUS if is_no_user(user) else session_principal(user)
 
     @property
     def carrier(self) -> Mapping[str, str]:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 from actionhero.call import Call
 from actionhero.connection import Connection
 from actionhero.errors import ABSENT, ErrorType, ServiceUnavailable
+from actionhero.identity.principal import is_no_user
 from actionhero.logs import context_facts
 from actionhero.logs import request_id as current_request_id
 
@@ -180,7 +181,7 @@ class AuditLog:
             if credentials is not None:
                 # `session_of` a principal has the public identifier of its credentials.
                 method, credential_id = credentials.scheme, session.id
-            elif user is not None:
+            elif not is_no_user(user):
                 method = "session"
         self.record(
             name, "failure", source=source, user=user, method=method, credential_id=credential_id,
@@ -207,13 +208,13 @@ class AuditLog:
         if before is ABSENT:
             return
         user = session.get(self.user_key)
-        if user is not None:
-            details = {} if before in (None, user) else {"before": before}
+        if not is_no_user(user):
+            details = {} if is_no_user(before) or before == user else {"before": before}
             self.record(
                 "sign_in", source=source, user=user, method="session", details=details,
                 credential_id="",
             )  # fmt: skip
-        elif before is not None:
+        elif not is_no_user(before):
             self.signed_out(before, source)
 
     def signed_out(self, user: Any, source: Call | Connection) -> None:

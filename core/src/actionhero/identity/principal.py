@@ -14,6 +14,11 @@ if TYPE_CHECKING:
 _NO_CLAIMS: Final[Mapping[str, Any]] = MappingProxyType({})
 
 
+def is_no_user(user: Any) -> bool:
+    """Return whether a value is no user: `None`, an empty text or `False`. Zero is a user."""
+    return user is None or user is False or user == ""
+
+
 @dataclass(frozen=True, slots=True)
 class Principal:
     """The caller of an action: `call.principal`.
@@ -22,7 +27,8 @@ class Principal:
     """
 
     #: The user as the application knows them, a JSON value: that of the session key
-    #: `sessions.user_key`, the owner of an API key, the `sub` of a token. `None`: anonymous.
+    #: `sessions.user_key`, the owner of an API key, the `sub` of a token. `None`: anonymous; so are
+    #: an empty text and `False`, by which some applications sign a user out.
     user: Any = None
     #: `user` for people, `service` for programs that act for themselves.
     kind: str = "user"
@@ -50,19 +56,19 @@ class Principal:
     @property
     def id(self) -> str:
         """The user as text; empty for an anonymous caller."""
-        return "" if self.user is None else str(self.user)
+        return "" if self.is_anonymous else str(self.user)
 
     @property
     def is_anonymous(self) -> bool:
         """Whether the caller is unknown."""
-        return self.user is None
+        return is_no_user(self.user)
 
     def has_scope(self, scope: str) -> bool:
         """Return whether the credentials include a scope.
 
         Those without scopes, such as a session, include all; an anonymous caller has none.
         """
-        if self.user is None:
+        if self.is_anonymous:
             return False
         return self.scopes is None or scope in self.scopes
 

@@ -75,7 +75,7 @@ class Identification:
 
         Not the session of a cookie in the same request, which may be of another user.
         """
-        values = {} if principal.user is None else {self.user_key: principal.user}
+        values = {} if principal.is_anonymous else {self.user_key: principal.user}
         return Session(principal.credential_id, values)
 
     async def load_session(self, connection: Connection) -> Session:

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from actionhero.health import check_disk_space as check_disk_space
     from actionhero.identifier import new_identifier as new_identifier
     from actionhero.identity.decision import decision as decision
+    from actionhero.identity.principal import is_no_user as is_no_user
     from actionhero.inputs.annotations import members as members
     from actionhero.inputs.annotations import parts as parts
     from actionhero.inputs.annotations import (
@@ -110,6 +111,7 @@ __getattr__, __dir__, __all__ = lazy_names(
         "actionhero.health": ["Diagnosis", "Finding", "Health", "check_disk_space"],
         "actionhero.identifier": ["new_identifier"],
         "actionhero.identity.decision": ["decision"],
+        "actionhero.identity.principal": ["is_no_user"],
         "actionhero.inputs.annotations": ["members", "parts", "with_portable_typed_dicts"],
         "actionhero.inputs.canonical_form": ["canonical"],
         "actionhero.inputs.fields": ["InputField", "input_names"],

@@ -7,6 +7,8 @@ import ipaddress
 from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 
+from actionhero.transport import is_no_user
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
@@ -63,7 +65,7 @@ def call_identity(by: str | Callable[[Call], object]) -> Callable[[Call, str], s
 def _user(call: Call, user_key: str) -> str | None:
     # Calls with credentials have a session with their user, too.
     user = call.session.get(user_key)
-    return None if user is None else f"user:{user}"
+    return None if is_no_user(user) else f"user:{user}"
 
 
 def _address(call: Call, user_key: str) -> str:

@@ -9,6 +9,7 @@ import aiohttp_session
 from aiohttp import web
 
 from actionhero import Forbidden
+from actionhero.transport import is_no_user
 from actionhero_oauth.pages import Markup
 from actionhero_web import check_origin, parse_form
 
@@ -36,7 +37,7 @@ class ConnectionsPage:
         """Return the page, or the response to its forms."""
         session = await aiohttp_session.get_session(request)
         user = session.get(self._user_key)
-        if user is None:
+        if is_no_user(user):
             return self._pages.error("Sign in to this application first.", 401)
         session_id = str(session.identity or "")
         if request.method != "POST":

@@ -9,6 +9,7 @@ import aiohttp_session
 from aiohttp import web
 
 from actionhero import Forbidden
+from actionhero.transport import is_no_user
 from actionhero_oauth.consent_form import scope_boxes, warning_of
 from actionhero_oauth.errors import OAuthError
 from actionhero_oauth.pages import Markup
@@ -78,7 +79,7 @@ class Consent:
         step = fields.get("step", [""])[-1]
         if step in self._forms.actions:
             return await self._forms.submit(step, request, id, client, fields)
-        if user is None:
+        if is_no_user(user):
             return await self._show(id, found, client, session, user)
         return await self._answer(id, found, client, user, fields)
 
@@ -93,7 +94,7 @@ class Consent:
         user: Any,
         form: str = "",
     ) -> web.StreamResponse:
-        if user is None:
+        if is_no_user(user):
             if self._server.settings.sign_in_url is not None:
                 path = f"{self._server.base_path}/consent/{id}"
                 own = self._server.settings.sign_in_url

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from actionhero import SignedIn, SignInRequired
+from actionhero.transport import is_no_user
 
 if TYPE_CHECKING:
     from actionhero import Call
@@ -24,7 +25,7 @@ class RequireSession(SignedIn):
         """Return whether the caller is signed in."""
         if self._key is None:
             return await super().is_met(call)
-        return call.session.get(self._key) is not None
+        return not is_no_user(call.session.get(self._key))
 
     async def authorize(self, call: Call) -> None:
         """Check the caller, before the inputs are validated.

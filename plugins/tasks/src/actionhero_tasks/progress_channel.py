@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, TypedDict
 
 from actionhero import ChannelRefused, NotFound
+from actionhero.transport import is_no_user
 from actionhero_channels import Channel, Subscription
 from actionhero_tasks.settings import TasksSettings
 from actionhero_tasks.tasks import Tasks
@@ -38,7 +39,7 @@ class JobChannel(Channel):
         except NotFound:
             enqueued_by = None
         # The same error for unknown jobs: others must not learn which ids exist.
-        if user is None or enqueued_by != user:
+        if is_no_user(user) or enqueued_by != user:
             raise ChannelRefused("Only the user who enqueued the job may subscribe to it")
 
     async def presence_key(self, subscription: Subscription) -> str | None:

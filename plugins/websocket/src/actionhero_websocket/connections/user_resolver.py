@@ -6,6 +6,7 @@ import asyncio
 import logging
 from typing import TYPE_CHECKING, Final
 
+from actionhero.transport import is_no_user
 from actionhero_websocket.connections.connection_info import encode_user
 
 if TYPE_CHECKING:
@@ -94,7 +95,7 @@ class UserResolver:
             return ""
         user = session.get(self._pipeline.user_key)
         try:
-            return "" if user is None else encode_user(user)
+            return "" if is_no_user(user) else encode_user(user)
         except TypeError as error:
             # The call that has saved it must not fail.
             logger.warning("a user is listed as anonymous, because it is not JSON: %s", error)
