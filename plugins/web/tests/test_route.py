@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from actionhero import Action
+from actionhero.testing import running_app
+from actionhero_web import build_application
+from actionhero_web import plugin as web_plugin
 from actionhero_web.routes.path_template import Segment, SegmentKind
 from actionhero_web.routes.route import METHODS, Route, check_status
 
@@ -281,3 +286,37 @@ def test_importing_route_does_not_import_a_server() -> None:
     completed = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
 
     assert (completed.stdout, completed.stderr) == ("[]\n", "")
+
+
+def routed(name: str, web: str, **attributes: Any) -> type[Action]:
+    async def run(self: Any) -> None:
+        pass
+
+    return type(name, (Action,), {"name": name, "web": web, "run": run, **attributes})
+
+
+async def test_a_route_that_repeats_the_prefix_is_reported(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """The prefix and the version are added to the path of each route."""
+    actions = (
+        routed("prefixed", "GET /api/x"),
+        routed("root", "PUT /api"),
+        routed("versioned", "GET /v2/x", version=2),
+        routed("usual", "GET /api-keys"),
+        routed("other", "GET /v2x", version=2),
+    )
+
+    async with running_app(web_plugin, *actions) as app:
+        build_application(app.app)
+
+    warnings = [record.getMessage() for record in caplog.records if record.levelname == "WARNING"]
+    assert len(warnings) == 3
+    assert "action 'prefixed'" in warnings[0]
+    assert warnings[0].endswith(
+        "is served at '/api/api/x', because web.prefix adds '/api' to the path; write 'GET /x'"
+    )
+    assert warnings[1].endswith("write 'PUT /'")
+    assert warnings[2].endswith(
+        "is served at '/api/v2/v2/x', because version adds '/v2' to the path; write 'GET /x'"
+    )

@@ -26,7 +26,7 @@ from actionhero_web.files.static_routes import static_routes
 from actionhero_web.observation import ObservedDispatcher, WebObserver
 from actionhero_web.request_handler import RequestHandler
 from actionhero_web.response_preparer import ResponsePreparer
-from actionhero_web.routes.action_routes import router_for
+from actionhero_web.routes.action_routes import route_warnings, router_for
 from actionhero_web.routes.health_endpoints import health_routes
 from actionhero_web.routes.nearest_route import NearestRoute
 from actionhero_web.settings import WebSettings
@@ -108,6 +108,8 @@ def build_application(app: Application) -> web.Application:
     )
     endpoints = EndpointHandler(app, handler)
     routes = router_for(app)
+    for warning in route_warnings(app, settings.prefix):
+        logger.warning("%s", warning)
     # Clients of the original ActionHero know one message.
     if app.environment == "development" and settings.error_format == "standard":
         handler.nearest_route = NearestRoute(routes.routes, settings.prefix)

@@ -92,6 +92,29 @@ def route_errors(app: Application) -> list[str]:
     return errors
 
 
+def route_warnings(app: Application, prefix: str) -> list[str]:
+    """Return the probable mistakes in the routes of all actions, a sentence each.
+
+    Args:
+        app: The application.
+        prefix: The prefix of their paths.
+    """
+    warnings = []
+    for action in app.actions:
+        version = f"/v{action.version}" if action.has_version else ""
+        for route in routes_of(action):
+            below = route.path.removeprefix(version)
+            for added, name in ((prefix, "web.prefix"), (version, "version")):
+                if added and f"{below}/".startswith(f"{added}/"):
+                    rest = below.removeprefix(added) or "/"
+                    warnings.append(
+                        f"action {action.name!r} ({action.source}) is served at "
+                        f"{prefix + route.path!r}, because {name} adds {added!r} to the path; "
+                        f"write {f'{route.method} {rest}'!r}"
+                    )
+    return warnings
+
+
 def cross_origin_errors(app: Application) -> list[str]:
     """Return the errors in the attribute `cross_origin` of all actions, a sentence each."""
     return [
