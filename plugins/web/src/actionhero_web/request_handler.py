@@ -89,7 +89,7 @@ class RequestHandler:
         cors = Cors(
             settings.allowed_origins,
             settings.allowed_methods,
-            settings.allowed_headers,
+            settings.cors_headers,
             int(settings.preflight_max_age.total_seconds()),
             exposed_headers=settings.exposed_headers,
             always_lists_methods=self._format.always_lists_methods,

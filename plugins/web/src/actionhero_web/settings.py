@@ -114,8 +114,16 @@ class WebSettings(Settings):
         description="Methods that pages of allowed origins may use.",
     )
     allowed_headers: list[str] = Field(
-        default=["Content-Type"],
-        description="Headers that pages of allowed origins may send; * for any.",
+        default=[
+            "Content-Type",
+            "Authorization",
+            "Idempotency-Key",
+            "Last-Event-ID",
+            "traceparent",
+            "tracestate",
+        ],
+        description="Headers that pages of allowed origins may send; * for any. By default only "
+        "Content-Type with the error format 'actionhero', as in the original ActionHero.",
     )
     exposed_headers: list[str] = Field(
         default=[
@@ -178,6 +186,14 @@ class WebSettings(Settings):
     def response_format(self) -> ResponseFormat:
         """The format of responses that `error_format` selects."""
         return FORMATS[self.error_format]
+
+    @property
+    def cors_headers(self) -> list[str]:
+        """The headers that pages of allowed origins may send."""
+        is_default = "allowed_headers" not in self.model_fields_set
+        if is_default and self.response_format.always_lists_methods:
+            return ["Content-Type"]
+        return self.allowed_headers
 
     def hosts(self, environment: str) -> AllowedHosts:
         """Return the names by which clients may address the server in an environment."""

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 LISTED = "https://app.example.com"
 OTHER = "https://evil.example.com"
 PREFIX = "Access-Control-"
+HEADERS = "Content-Type, Authorization, Idempotency-Key, Last-Event-ID, traceparent, tracestate"
 EXPOSED = "Access-Control-Expose-Headers"
 
 
@@ -118,7 +119,7 @@ def test_a_preflight_of_a_listed_origin_gets_the_allowed_methods_and_headers(
         "Allow-Origin": LISTED,
         "Allow-Credentials": "true",
         "Allow-Methods": "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS",
-        "Allow-Headers": "Content-Type",
+        "Allow-Headers": HEADERS,
         "Max-Age": "7200",
     }
     assert response.header("Vary") == "Origin"
