@@ -11,6 +11,7 @@ from actionhero import RequestTooLarge, TypedError
 from actionhero_web.cross_origin import SAFE_METHODS
 from actionhero_web.files.file_response import correct_file_response
 from actionhero_web.request_context import CallContext
+from actionhero_web.request_handler import is_closing, own_cancellation
 from actionhero_web.routes.request_target import is_server_wide, path_below_mount, split_target
 from actionhero_web.routes.route import METHODS
 from actionhero_web.routes.route_tree import Match
@@ -187,9 +188,11 @@ class Dispatcher:
             return response
         except BaseException as error:
             task = asyncio.current_task(request.task.get_loop())
-            if task is None or task.cancelling():
+            if task is None or (task.cancelling() and (handler.closing or is_closing(request))):
                 # The coroutine is being closed or cancelled.
                 raise
+            if isinstance(error, asyncio.CancelledError) and task.cancelling():
+                error = own_cancellation()
             # aiohttp would close the connection, and log nothing.
             response = await handler.native.internal_error_response(request, error)
             if request.writer.output_size > 0:

@@ -54,6 +54,20 @@ Response = Any
 SHUTTING_DOWN: Final = "The server is shutting down"
 
 
+def is_closing(request: web.BaseRequest) -> bool:
+    """Return whether the connection of a request is closed, so that its handler is cancelled."""
+    transport = request.transport
+    return transport is None or transport.is_closing()
+
+
+def own_cancellation() -> RuntimeError:
+    """End a cancellation that came from neither client nor server, and return the error for it."""
+    task = asyncio.current_task()
+    while task is not None and task.cancelling():
+        task.uncancel()
+    return RuntimeError("the application has cancelled the task of the request")
+
+
 class RequestHandler:
     """Responds to the requests for actions, and to requests that end in an error.
 
@@ -165,12 +179,18 @@ class RequestHandler:
                 session=CrossSiteSession() if context.connection.is_cross_site else None,
             )
         except asyncio.CancelledError:
-            transport = context.request.transport
-            is_shutdown = self.closing or (stream is not None and stream.stopped)
-            if not is_shutdown or transport is None or transport.is_closing():
+            if is_closing(context.request):
                 raise
             # The client is still connected, so it gets an error response.
-            outcome = Outcome(error=ServiceUnavailable(SHUTTING_DOWN))
+            if self.closing or (stream is not None and stream.stopped):
+                outcome = Outcome(error=ServiceUnavailable(SHUTTING_DOWN))
+            elif self.writer.use_aiohttp_responses:
+                # It may be the timeout of a native middleware.
+                raise
+            else:
+                outcome = self._pipeline.error_outcome(
+                    f"action {action.name!r}", own_cancellation()
+                )
         finally:
             if context.form is not None:
                 context.form.close()

@@ -329,3 +329,20 @@ def test_a_native_handler_may_raise_typed_errors(client: HttpClient, target: str
 
     assert status_and_type(response) == status_and_type(expected)
     assert response.error["message"] == "taken"
+
+
+@pytest.mark.parametrize("middleware", [{}, {"WIRE_MIDDLEWARE": "1"}])
+@pytest.mark.parametrize("path", ["/api/cancel", "/native/cancel"])
+def test_a_task_that_cancels_itself_is_an_internal_error(
+    serve: Serve, path: str, middleware: dict[str, str]
+) -> None:
+    """The client is still connected, and the connection stays open."""
+    server = serve(**middleware)
+    server.new_log_text()
+
+    with server.connected() as connection:
+        for _ in range(2):
+            connection.sendall(f"GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode())
+            assert connection.recv(65536).startswith(b"HTTP/1.1 500 ")
+
+    assert server.new_log_text().count("has cancelled the task of the request") >= 2

@@ -115,6 +115,19 @@ def raising_status(name: str) -> int:
     raise BASE_EXCEPTIONS[name]("out of bounds")
 
 
+class CancelItself(Action):
+    """Cancel the task in which the action runs."""
+
+    name = "cancel"
+    web = "GET /cancel"
+
+    async def run(self) -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        task.cancel()
+        await asyncio.sleep(0)
+
+
 class RaiseInStatus(Action):
     """Raise an exception in the function for the status."""
 

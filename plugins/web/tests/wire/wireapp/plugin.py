@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import resource
 import tempfile
@@ -37,6 +38,13 @@ async def failing_page(_: web.Request) -> web.Response:
 
 async def raising_page(request: web.Request) -> web.Response:
     raise BASE_EXCEPTIONS[request.query["name"]]("out of bounds")
+
+
+async def cancelled_page(_: web.Request) -> None:
+    task = asyncio.current_task()
+    assert task is not None
+    task.cancel()
+    await asyncio.sleep(0)
 
 
 async def no_response(_: web.Request) -> None:
@@ -120,6 +128,7 @@ HANDLERS: dict[str, Any] = {
     "/page": page,
     "/failing-page": failing_page,
     "/native/raise": raising_page,
+    "/native/cancel": cancelled_page,
     "/native/none": no_response,
     "/native/str": text_response,
     "/native/shared": shared_response,
