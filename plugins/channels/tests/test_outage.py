@@ -169,14 +169,15 @@ async def test_broadcasts_during_an_outage_are_unavailable(
                 await app.get(Channels).broadcast(channel, 1)
 
 
+@pytest.mark.parametrize("heartbeat", ["200ms", "700ms"])
 async def test_members_of_a_crashed_process_expire(
-    application: Any, redis_server: ThrowAwayRedis
+    application: Any, redis_server: ThrowAwayRedis, heartbeat: str
 ) -> None:
-    """Other subscribers receive the event `leave`."""
+    """Other subscribers receive the event `leave`, however long the interval of heartbeats is."""
     environ = {
         "REDIS_URL": redis_server.url,
         "ACTIONHERO_CHANNELS__PRESENCE_TTL": "1s",
-        "ACTIONHERO_CHANNELS__PRESENCE_HEARTBEAT": "200ms",
+        "ACTIONHERO_CHANNELS__PRESENCE_HEARTBEAT": heartbeat,
     }
     async with running_app(redis_plugin, plugin, application, environ=environ) as app:
         channels, observer = app.get(Channels), RecordingSubscriber()

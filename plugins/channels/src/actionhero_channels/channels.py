@@ -65,8 +65,7 @@ class Channels:
         self._registry = registry
         self._clients = clients
         self._broadcasts = Broadcasts(clients)
-        ttl_ms = int(settings.presence_ttl.total_seconds() * 1000)
-        self._presence = Presence(clients, self._broadcasts, ttl_ms)
+        self._presence = Presence(clients, self._broadcasts, settings)
         self._subscriptions = Subscriptions(
             app, registry, clients, self._broadcasts, self._presence, settings
         )

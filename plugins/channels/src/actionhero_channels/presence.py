@@ -7,6 +7,7 @@ crashes are not refreshed, and expire.
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final
 
 from actionhero.transport import dumps
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from actionhero_channels.broadcasts import Broadcasts
+    from actionhero_channels.settings import ChannelsSettings
     from actionhero_redis import RedisClients
 
 #: The sender of presence events.
@@ -55,15 +57,15 @@ end
     idempotent=True,
 )
 
-# KEYS: members, the time of the last check. ARGV: time to live. Returns the expired members.
-# If no process has checked for longer than a heartbeat, Redis was away or its clock was changed:
-# the silence is not the end of all members, and they begin anew.
+# KEYS: members, the time of the last check. ARGV: time to live, the longest time between two checks.
+# Returns the expired members. If no process has checked for longer, Redis was away or its clock was
+# changed: the silence is not the end of all members, and they begin anew.
 _EXPIRED: Final = Script(
     NOW_MS
     + """
 local last = tonumber(redis.call('GET', KEYS[2]) or now)
 redis.call('SET', KEYS[2], now, 'PX', 4 * ARGV[1])
-if now - last > ARGV[1] * 0.45 or now < last then
+if now - last > tonumber(ARGV[2]) or now < last then
   for _, key in ipairs(redis.call('ZRANGE', KEYS[1], 0, -1)) do
     redis.call('ZADD', KEYS[1], now + ARGV[1], key)
   end
@@ -93,13 +95,18 @@ class Presence:
     Args:
         clients: Redis.
         broadcasts: Provides the Redis channels of presence events.
-        ttl_ms: How long a member stays present without a heartbeat.
+        settings: How long a member stays present without a heartbeat, and their interval.
     """
 
-    def __init__(self, clients: RedisClients, broadcasts: Broadcasts, ttl_ms: int) -> None:
+    def __init__(
+        self, clients: RedisClients, broadcasts: Broadcasts, settings: ChannelsSettings
+    ) -> None:
         self._clients = clients
         self._broadcasts = broadcasts
-        self._ttl_ms = ttl_ms
+        self._ttl_ms = int(settings.presence_ttl / timedelta(milliseconds=1))
+        heartbeat_ms = settings.presence_heartbeat / timedelta(milliseconds=1)
+        #: The longest time between two checks, unless Redis is unreachable: one that is late.
+        self._silence_ms = int(max(1.5 * heartbeat_ms, 0.45 * self._ttl_ms))
 
     async def join(self, channel: str, key: str, connection: str) -> None:
         """Add or refresh a connection of a key; publish an event if it is the first."""
@@ -127,7 +134,7 @@ class Presence:
         members = (self._members(channel),)
         redis_channel = self._broadcasts.redis_channel(channel)
         checked = self._clients.key("channels", f"{{{channel}}}", "checked")
-        for key in await self._run(_EXPIRED, (*members, checked), self._ttl_ms):
+        for key in await self._run(_EXPIRED, (*members, checked), self._ttl_ms, self._silence_ms):
             event = _encode_event(channel, "leave", key.decode())
             await self._run(_EXPIRE, members, key, redis_channel, event)
 
