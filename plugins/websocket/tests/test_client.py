@@ -6,14 +6,14 @@ import asyncio
 import socket
 from contextlib import aclosing
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import aiohttp
 import pytest
 from plugins.websocket.tests.peers import CuttableProxy, scripted_server, url
 from pydantic import BaseModel, SecretStr
 
-from actionhero import Action, Event
+from actionhero import Action, Event, Field
 from actionhero.testing import free_port
 from actionhero_websocket.client import (
     CallFailed,
@@ -78,6 +78,24 @@ class Numbers(Action):
 
     async def run(self, count: int = 3) -> AsyncIterator[Number]:
         yield Number(number=count)
+
+
+class Words(Action):
+    """The contract of a stream of text."""
+
+    name = "words"
+
+    async def run(self) -> AsyncIterator[str]:
+        yield "word"
+
+
+class ShortWords(Action):
+    """The contract of a stream of text with a constraint."""
+
+    name = "words"
+
+    async def run(self) -> AsyncIterator[Annotated[str, Field(max_length=100_000)]]:
+        yield "word"
 
 
 # -- calls -------------------------------------------------------------------------------------
@@ -293,6 +311,56 @@ async def test_streams_yield_events_and_chunks(server: ServerProcess) -> None:
     assert first.data == {"number": 0}
 
 
+@pytest.mark.parametrize(
+    "text", ["abc", "123", "NaN", "null", '"quoted"', "a\nb", "", "[" * 100_000]
+)
+async def test_text_items_are_not_decoded(text: str) -> None:
+    """With the class of an action that yields text, whatever it looks like; nor is `NaN` JSON."""
+
+    async def script(socket: web.WebSocketResponse, _: int) -> None:
+        async for item in socket:
+            id = item.json()["messageId"]
+            lines = "".join(f"data: {line}\n" for line in text.split("\n"))
+            await socket.send_json({"messageId": id, "streaming": True, "chunk": f"{lines}\n"})
+            await socket.send_json({"messageId": id, "streaming": False})
+
+    async with scripted_server(script) as address, connect(address) as client:
+        [typed] = [event.data async for event in client.stream(Words)]
+        [optional] = [event.data async for event in client.stream(ShortWords)]
+        [untyped] = [event.data async for event in client.stream("words")]
+
+    assert typed == text
+    assert optional == text.strip('"')
+    assert untyped == {"123": 123, "null": None, '"quoted"': "quoted"}.get(text, text)
+
+
+async def test_streams_that_are_called_again_can_be_left_early() -> None:
+    """The server ends a stream whose call it has refused at first, also before the first item."""
+    received: asyncio.Queue[Any] = asyncio.Queue()
+
+    async def script(socket: web.WebSocketResponse, _: int) -> None:
+        async for item in socket:
+            message = item.json()
+            received.put_nowait(message["messageType"])
+            if received.qsize() == 1:
+                text = "WebSocket rate limit exceeded"
+                error = {"type": "CONNECTION_RATE_LIMITED", "message": text}
+                await socket.send_json({"messageId": message["messageId"], "error": error})
+
+    async with scripted_server(script) as address, connect(address) as client:
+        stream = client.stream("endless")
+        waiting = asyncio.create_task(anext(stream))
+        while received.qsize() < 2:  # noqa: ASYNC110 - there is no event
+            await asyncio.sleep(0.01)
+        # The handler of the second call is set before its message is sent.
+        waiting.cancel()
+        await asyncio.wait([waiting])
+
+        messages = [await asyncio.wait_for(received.get(), 10) for _ in range(3)]
+
+    assert messages == ["action", "action", "cancel"]
+
+
 async def test_streams_can_be_left_early(server: ServerProcess) -> None:
     """The server ends the call; also that of a stream which was called like another action."""
     async with connect(url(server), messages_per_second=0) as client:
@@ -366,7 +434,7 @@ async def test_calls_of_a_closed_client_raise_connection_lost(server: ServerProc
 @pytest.mark.parametrize(
     ("text", "event"),
     [
-        ('data: {"a":1}\n\n', Event({"a": 1})),
+        ('data: {"a":1}\n\n', Event('{"a":1}')),
         ("data: one\ndata: two\n\n", Event("one\ntwo")),
         ("event: tick\nid: 7\ndata: \n\n", Event("", event="tick", id="7")),
         (":\ndata: 1:2\n\n", Event("1:2")),

@@ -268,6 +268,65 @@ async def test_a_full_buffer_drops_the_oldest_messages(
     assert messages.gaps == 2
 
 
+@pytest.mark.parametrize("is_buffered", [True, False])
+async def test_a_full_buffer_of_a_group_is_a_gap_of_the_channel_of_the_dropped_message(
+    server: ServerProcess, monkeypatch: pytest.MonkeyPatch, is_buffered: bool
+) -> None:
+    """Not of the channel whose message came; its next message follows the gap."""
+    monkeypatch.setattr(buffer_module, "BUFFER_LIMIT", 2)
+    events: asyncio.Queue[Any] = asyncio.Queue()
+    channels = ["many:1", "many:2", "many:1" if is_buffered else "many:2"]
+    async with (
+        connect(url(server)) as client,
+        client.subscribe_many(["many:1", "many:2"]) as group,
+    ):
+        client.listen(events.put_nowait)
+        for channel in channels:
+            await client.call("broadcast", channel=channel, message="one")
+        gap = await events.get()
+        received = [await anext(group) for _ in range(2)]
+        await client.call("broadcast", channel="many:1", message="two")
+        received.append(await anext(group))
+
+    assert gap == Gap("many:1")
+    assert [group[name].gaps for name in ("many:1", "many:2")] == [1, 0]
+    assert [(message.channel, message.after_gap) for message in received] == [
+        ("many:2", False),
+        (channels[-1], is_buffered),
+        ("many:1", not is_buffered),
+    ]
+
+
+@pytest.mark.parametrize("is_group", [True, False])
+async def test_leaving_a_subscription_ends_its_iteration(
+    server: ServerProcess, is_group: bool
+) -> None:
+    """After the messages before; entering it again continues."""
+    received: list[Any] = []
+    async with connect(url(server)) as client:
+        messages = (
+            client.subscribe_many(["log:left", "news"])
+            if is_group
+            else client.subscribe("log:left")
+        )
+
+        async def iterate() -> None:
+            async for message in messages:
+                received.append(message.message)  # noqa: PERF401 - not a comprehension of `async with`
+
+        async with messages:
+            task = asyncio.create_task(iterate())
+            await client.call("broadcast", channel="log:left", message="one")
+            while not received:  # noqa: ASYNC110 - there is no event
+                await asyncio.sleep(0)
+        await asyncio.wait_for(task, 10)
+        await client.call("broadcast", channel="log:left", message="two")
+        async with messages:
+            received.append((await anext(messages)).message)
+
+    assert received == ["one", "two"]
+
+
 async def test_failures_of_listeners_are_logged(
     server: ServerProcess, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -4,13 +4,22 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 if TYPE_CHECKING:
     from actionhero_websocket.client.events import Message
 
 #: How many messages wait for the iteration. The oldest are dropped, which is a gap.
 BUFFER_LIMIT: Final = 10_000
+
+
+class DroppedMessage(NamedTuple):
+    """A message that was dropped, as the buffer was full."""
+
+    #: Its channel; not that of the new message, if the buffer receives those of several.
+    channel: str
+    #: Whether the first message after the gap is in the buffer, with `after_gap`.
+    is_marked: bool
 
 
 class MessageBuffer:
@@ -25,20 +34,21 @@ class MessageBuffer:
         self._messages: deque[Message] = deque()
         self._errors: deque[Exception] = deque()
         self._changed = asyncio.Event()
+        self._is_closed = False
 
-    def append(self, message: Message) -> Message | None:
+    def append(self, message: Message) -> DroppedMessage | None:
         """Add a message; return the one that was dropped for it."""
         self._messages.append(message)
         self._changed.set()
         if len(self._messages) <= BUFFER_LIMIT:
             return None
-        dropped = self._messages.popleft()
+        channel = self._messages.popleft().channel
         # The next message of that channel is the first after the gap.
         for index, other in enumerate(self._messages):
-            if other.channel == dropped.channel:
+            if other.channel == channel:
                 self._messages[index] = other._replace(after_gap=True)
-                break
-        return dropped
+                return DroppedMessage(channel, is_marked=True)
+        return DroppedMessage(channel, is_marked=False)
 
     def end(self, error: Exception) -> None:
         """Raise `error` after the last message: one of the subscriptions has ended."""
@@ -46,9 +56,20 @@ class MessageBuffer:
         self._errors.append(error)
         self._changed.set()
 
+    def reopen(self) -> None:
+        """Receive messages, perhaps again after `close`."""
+        self._is_closed = False
+
+    def close(self) -> None:
+        """End the iteration after the last message and error: the subscriptions were left."""
+        self._is_closed = True
+        self._changed.set()
+
     async def next(self) -> Message:
         """Return the next message, or raise the next error; the last one every time."""
         while not self._messages and not self._errors:
+            if self._is_closed:
+                raise StopAsyncIteration
             self._changed.clear()
             await self._changed.wait()
         if self._messages:

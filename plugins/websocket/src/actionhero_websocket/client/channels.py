@@ -71,7 +71,7 @@ class Channels:
                     f"there is a subscription to channel {subscription.channel!r} already; "
                     "use that one"
                 )
-            subscription.is_confirmed = False
+            subscription.open()
         self._by_name |= {item.channel: item for item in subscriptions}
         try:
             refusals = await self._subscribe(subscriptions)
@@ -105,8 +105,12 @@ class Channels:
         if "message" in message:
             content = message["message"]
             subscription = self._confirmed(content["channel"])
-            if subscription is not None and subscription.receive(content):
-                self._notify(Gap(subscription.channel))
+            dropped = subscription.receive(content) if subscription is not None else None
+            if dropped is not None:
+                # It may be of another channel of the same group.
+                if subscription := self._by_name.get(dropped.channel):
+                    subscription.note_gap(before_next=not dropped.is_marked)
+                self._notify(Gap(dropped.channel))
         elif "gap" in message:
             if subscription := self._by_name.get(message["gap"]["channel"]):
                 subscription.note_gap()

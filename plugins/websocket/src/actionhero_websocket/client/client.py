@@ -11,7 +11,7 @@ from actionhero_websocket.client.channels import Channels
 from actionhero_websocket.client.connection import ClientConnection
 from actionhero_websocket.client.encoding import plain_inputs
 from actionhero_websocket.client.errors import parse_error
-from actionhero_websocket.client.events import parse_event
+from actionhero_websocket.client.events import decode_data, parse_event
 from actionhero_websocket.client.options import CallOptions
 from actionhero_websocket.client.requests import Requests
 from actionhero_websocket.client.results import ResultType
@@ -203,7 +203,8 @@ class Client:
     async def stream(self, action: str | type, /, **inputs: Any) -> AsyncGenerator[Event[Any]]:
         """Call an action that is an async generator, and yield its events as they arrive.
 
-        Data that are JSON are decoded. With a class, they have the type of its return annotation.
+        Data that are JSON are decoded, also text that looks like it. With a class, they have the
+        type of its return annotation.
         To stop before the end, close this generator, as in
         `async with contextlib.aclosing(client.stream("count")) as events`; the server ends the
         call.
@@ -218,10 +219,11 @@ class Client:
         async with aclosing(self.chunks(expected.name, **inputs)) as chunks:
             async for chunk in chunks:
                 event = parse_event(chunk)
-                data = event.data
-                if event.event == "error" and isinstance(data, dict) and "error" in data:
-                    raise parse_error(data["error"])
-                yield event.with_data(expected.parse(data))
+                if event.event == "error":
+                    data = decode_data(event.data)
+                    if isinstance(data, dict) and "error" in data:
+                        raise parse_error(data["error"])
+                yield event.with_data(expected.parse_item(event.data))
 
     async def chunks(self, action: str | type, /, **inputs: Any) -> AsyncGenerator[str]:
         """Call an action that returns a `Stream`, and yield its chunks as text; see `stream`."""

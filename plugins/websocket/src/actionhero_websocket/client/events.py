@@ -89,8 +89,8 @@ def parse_presence(content: dict[str, Any]) -> Presence | None:
         return None
 
 
-def parse_event(text: str) -> Event[Any]:
-    """Return the event of a server-sent event's text."""
+def parse_event(text: str) -> Event[str]:
+    """Return the event of a server-sent event's text; see `decode_data` for its data."""
     fields: dict[str, str] = {}
     data_lines: list[str] = []
     for line in text.split("\n"):
@@ -100,15 +100,23 @@ def parse_event(text: str) -> Event[Any]:
             data_lines.append(value)
         elif name:
             fields[name] = value
-    data = "\n".join(data_lines)
-    try:
-        content = json.loads(data)
-    except ValueError:
-        content = data
     retry = fields.get("retry")
     return Event(
-        content,
+        "\n".join(data_lines),
         fields.get("event"),
         fields.get("id"),
         timedelta(milliseconds=int(retry)) if retry is not None else None,
     )
+
+
+def decode_data(text: str) -> Any:
+    """Return the data of an event: JSON, or else the text itself."""
+    try:
+        return json.loads(text, parse_constant=_refuse)
+    except (ValueError, RecursionError):
+        return text
+
+
+def _refuse(constant: str) -> None:
+    # As in browsers: `NaN` is text.
+    raise ValueError(f"{constant} is not JSON")

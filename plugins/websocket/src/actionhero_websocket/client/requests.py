@@ -104,6 +104,7 @@ class Requests:
                     if not self._slow_down(error):
                         raise error
                     await self.connection.send(id, text, handle)
+                    is_open = True
                     continue
                 if "chunk" not in reply:
                     return

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -9,6 +10,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from actionhero.transport import RegisteredAction, dumps, pointer_to, with_portable_typed_dicts
 from actionhero_websocket.client.errors import InvalidResult
+from actionhero_websocket.client.events import decode_data
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -58,6 +60,23 @@ class ResultType(NamedTuple):
         detail = first_error.errors(include_url=False)[0]
         place = pointer_to(detail["loc"]) or "the value"
         raise InvalidResult(self.name, response, f"{place}: {detail['msg']}") from first_error
+
+    def parse_item(self, text: str) -> Any:
+        """Return the data of an event as a value of the type: JSON, or text as it is.
+
+        Raises:
+            InvalidResult: It does not match the type.
+        """
+        if self.type is str:
+            # It may look like JSON.
+            return text
+        value = decode_data(text)
+        try:
+            return self.parse(value)
+        except InvalidResult:
+            with suppress(InvalidResult):
+                return self.parse(text)
+            raise
 
 
 def _readings(response: Any) -> Iterator[Any]:

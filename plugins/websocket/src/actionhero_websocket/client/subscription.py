@@ -14,6 +14,8 @@ from actionhero_websocket.client.events import Message, Presence, parse_presence
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from actionhero_websocket.client.buffer import DroppedMessage
+
 logger = logging.getLogger("actionhero.websocket.client")
 
 #: Returns the presence keys of a channel.
@@ -111,11 +113,11 @@ class Subscription:
             self._loading = asyncio.create_task(self._load(self._load_members))
         return has_gap
 
-    def receive(self, content: dict[str, Any]) -> bool:
-        """Receive a broadcast; return whether an older one was dropped for it."""
+    def receive(self, content: dict[str, Any]) -> DroppedMessage | None:
+        """Receive a broadcast; return the message that was dropped for it."""
         if (presence := parse_presence(content)) is not None:
             self._handle_presence(presence)
-            return False
+            return None
         id = content.get("id")
         if id is not None:
             self.last_id = id
@@ -123,24 +125,27 @@ class Subscription:
             self.channel, content["message"], content["sender"], id, self._is_after_gap
         )
         self._is_after_gap = False
-        if self._buffer.append(message) is None:
-            return False
-        self.gaps += 1
-        return True
+        return self._buffer.append(message)
 
-    def note_gap(self) -> None:
-        """Record that messages may have been lost."""
+    def note_gap(self, *, before_next: bool = True) -> None:
+        """Record that messages may have been lost, before the next one or an earlier one."""
         self.gaps += 1
-        self._is_after_gap = True
+        self._is_after_gap |= before_next
 
     def end(self, error: Exception) -> None:
         """End the iteration with `error`, after the last message."""
         self._stop_loading()
         self._buffer.end(error)
 
+    def open(self) -> None:
+        """Wait for the server's confirmation: the subscription was entered."""
+        self.is_confirmed = False
+        self._buffer.reopen()
+
     def close(self) -> None:
-        """Stop loading the members: the subscription was left."""
+        """End the iteration after the last message: the subscription was left."""
         self._stop_loading()
+        self._buffer.close()
 
     # -- presence ------------------------------------------------------------------------------
 
