@@ -329,6 +329,15 @@ def test_slow_calls_time_out(server: ServerProcess) -> None:
     server.wait_for("after slow: CONNECTION_ACTION_TIMEOUT", times=before + 1)
 
 
+@pytest.mark.parametrize("count", [0, 1])
+def test_calls_that_cancel_themselves_have_an_error(server: ServerProcess, count: int) -> None:
+    """The client does not wait forever."""
+    message = server.connect().call("cancel:itself", count=count)
+
+    assert message["messageId"] == "cancel:itself"
+    assert message["error"]["message"] == "The call was cancelled"
+
+
 def test_actions_can_use_timeouts(server: ServerProcess) -> None:
     """They run in a task from their first step on."""
     assert server.connect().call("own:timeout")["response"] == {"task": True}

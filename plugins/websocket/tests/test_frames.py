@@ -131,6 +131,11 @@ def test_long_close_reasons_are_truncated_between_characters() -> None:
     assert frame[4:].decode() == "ä" * 61
 
 
+def test_close_reasons_without_an_encoding_are_replaced() -> None:
+    """Such as half of an emoji that a client has sent: the connection must be closed."""
+    assert frames.close_frame(1000, "no \ud83d")[4:] == b"no ?"
+
+
 def test_single_texts_are_recognized_up_to_the_limit() -> None:
     """And not beyond it."""
     for size in (0, 1, 125, 126, 127, LIMIT - 1, LIMIT):

@@ -10,6 +10,7 @@ from actionhero import (
     Outcome,
     ServiceUnavailable,
     Stream,
+    TypedError,
 )
 from actionhero_web import encode_event
 from actionhero_websocket import messages
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     import asyncio
     from collections.abc import Coroutine, Mapping
 
-    from actionhero import Connection, TypedError
+    from actionhero import Connection
     from actionhero.transport import Payload, PendingCall, RegisteredAction
     from actionhero_websocket.session_registry import SessionRegistry
 
@@ -116,6 +117,9 @@ class OpenCall:
             self.session.send_text(messages.stream_end(self.id))
         elif self.session.registry.is_closing:
             self.respond(Outcome(error=ServiceUnavailable("The server is shutting down")))
+        elif not self.session.is_closing:
+            # By the code of the action: the client must not wait forever.
+            self.respond(Outcome(error=TypedError("The call was cancelled")))
 
     def _has_streamed(self, value: Any) -> bool:
         return self._is_streaming or isinstance(value, Stream) or self.action.is_generator

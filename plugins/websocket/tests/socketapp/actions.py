@@ -193,6 +193,27 @@ class Slow(Action):
         return {}
 
 
+class CountInputs(Inputs):
+    count: int = Field(default=3, ge=0)
+    fails: bool = False
+
+
+class CancelItself(Action):
+    """Cancel the task of the call, in its first step or after it."""
+
+    name = "cancel:itself"
+    websocket = True
+
+    async def run(self, inputs: CountInputs) -> dict[str, Any]:
+        for _ in range(inputs.count):
+            await asyncio.sleep(0)
+        task = asyncio.current_task()
+        assert task is not None
+        task.cancel()
+        await asyncio.sleep(0)
+        return {}
+
+
 class OwnTimeout(Action):
     """Wait, with its own timeout."""
 
@@ -242,11 +263,6 @@ class Release(Action):
         released.set()
         released.clear()
         return {}
-
-
-class CountInputs(Inputs):
-    count: int = Field(default=3, ge=0)
-    fails: bool = False
 
 
 class Counter(Action):
