@@ -57,7 +57,7 @@ end
     idempotent=True,
 )
 
-# KEYS: members, the time of the last check. ARGV: time to live, the longest time between two checks.
+# KEYS: members, the time of the last check. ARGV: time to live, longest time between two checks.
 # Returns the expired members. If no process has checked for longer, Redis was away or its clock was
 # changed: the silence is not the end of all members, and they begin anew.
 _EXPIRED: Final = Script(
