@@ -6,9 +6,8 @@ import asyncio
 import gc
 import os
 import shutil
-import signal
 import sys
-from contextlib import suppress
+import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -48,21 +47,27 @@ def program() -> Callable[[str], str]:
 
 
 @pytest.fixture(scope="session", autouse=True)
-def orphaned_redis_servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """Stop the private Redis servers of processes that tests have killed.
+def ended_processes(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """Kill all processes that tests have left, when this process has ended, by whatever signal.
 
-    They outlive their process on purpose, for the next process in their folder.
+    Some outlive their process on purpose, such as the private Redis server of a folder.
     """
-    yield
-    base = tmp_path_factory.getbasetemp()
-    for process in Path("/proc").glob("[0-9]*"):
-        with suppress(OSError):
-            name = (process / "comm").read_text().strip()
-            # Other test workers have other folders, whose servers are still in use.
-            if name.startswith(("redis-server", "valkey-server")) and Path(
-                os.readlink(process / "cwd")
-            ).is_relative_to(base):
-                os.kill(int(process.name), signal.SIGTERM)
+    # A folder for temporary files by which `tests/reaper.py` recognizes a process. Short, for Unix
+    # sockets; and PostgreSQL, as another user, needs the way to its folder.
+    folder = tempfile.mkdtemp(prefix="tests-")
+    os.chmod(folder, 0o711)
+    base = os.fspath(tmp_path_factory.getbasetemp())
+    tempfile.tempdir = os.environ["TMPDIR"] = folder
+    program = [sys.executable, "-IS", str(Path(__file__).parent / "tests" / "reaper.py")]
+    streams = [(os.POSIX_SPAWN_OPEN, number, os.devnull, os.O_RDWR, 0) for number in range(3)]
+    # A session of its own does not receive the signals of the terminal.
+    os.posix_spawn(
+        program[0],
+        [*program, str(os.getpid()), folder, base],
+        {},
+        file_actions=streams,
+        setsid=True,
+    )
 
 
 @pytest.fixture(autouse=True)
