@@ -257,3 +257,27 @@ def test_assertions_without_a_message_have_one() -> None:
 
     with pytest.raises(InvalidInput, match="Input is not valid"):
         JsonPayload(b'{"value": 10}').parse(schema)
+
+
+@pytest.mark.parametrize("type_", [Literal[Mixed.ONE, Mixed.X], Literal[Mixed.ONE, "x"]])
+def test_errors_list_the_values_of_enumerations(type_: Any) -> None:
+    """Clients know neither classes of Python nor their members."""
+    schema = InputSchema(create_model("One", value=(type_, ...)))
+
+    for payload in (JsonPayload(b'{"value": "zz"}'), TextPayload({"value": ["zz"]})):
+        with pytest.raises(InvalidInput, match=r"^Input should be 1 or 'x'$") as raised:
+            payload.parse(schema)
+        assert "Mixed" not in raised.value.message
+
+
+@pytest.mark.parametrize("text", ["2", "2.0"])
+def test_a_text_is_a_member_of_an_enumeration_of_floats(text: str) -> None:
+    """As the JSON numbers `2` and `2.0`."""
+
+    class Version(enum.Enum):
+        TWO = 2.0
+
+    schema = InputSchema(create_model("One", value=(Version, ...)))
+
+    assert TextPayload({"value": [text]}).parse(schema).value is Version.TWO
+    assert JsonPayload(f'{{"value": {text}}}'.encode()).parse(schema).value is Version.TWO

@@ -451,6 +451,8 @@ def to_json(values: Any) -> bytes:
         ({"number": 436.0}, 436),
         ({"number": -0.0}, 0),
         ({"number": 4e2}, 400),
+        ({"number": 1e18}, 10**18),
+        ({"number": -1.25e19}, -125 * 10**17),
         ({"numbers": [1, 2.0]}, [1, 2]),
         ({"level": 2.0}, 2),
         ({"size": 1.0}, Size.SMALL),
@@ -480,7 +482,7 @@ def test_floats_without_fraction_are_integers_at_any_depth() -> None:
 
 
 @pytest.mark.parametrize("reader", READERS)
-@pytest.mark.parametrize("number", [436.5, 1e300, -1e300, 2.0**60])
+@pytest.mark.parametrize("number", [436.5, 1e20, 1e300, -1e300, 2.0**53, 2.0**60])
 def test_other_floats_are_no_integers(reader: str, number: float) -> None:
     """A fraction, and a float that does not identify an integer."""
     with pytest.raises(InvalidInput) as raised:

@@ -6,7 +6,12 @@ from enum import Enum
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final, cast
 
-from pydantic_core import PydanticCustomError, PydanticKnownError, core_schema
+from pydantic_core import (
+    PydanticCustomError,
+    PydanticKnownError,
+    ValidationError,
+    core_schema,
+)
 
 from actionhero.inputs.core_schemas import CoreSchema, literal_values, rewrite
 
@@ -99,7 +104,13 @@ def _validate(function: Callable[..., Any], *arguments: Any) -> Any:
 def _with_members(schema: dict[str, Any]) -> dict[str, Any]:
     """Return the schema of a literal that reads its members of enumerations from their values."""
     members = {item.value: item for item in schema["expected"] if _is_member(item)}
-    return before(partial(_member, members), schema) if members else schema
+    if not members:
+        return schema
+    function = partial(_member, members, _listed(literal_values(schema)))
+    return cast(
+        "dict[str, Any]",
+        core_schema.no_info_wrap_validator_function(function, cast("Any", schema)),
+    )
 
 
 def _with_values(schema: dict[str, Any]) -> dict[str, Any]:
@@ -113,9 +124,21 @@ def _is_member(value: Any) -> bool:
     return isinstance(value, Enum) and type(value.value) in _TAGS
 
 
-def _member(members: dict[Any, Enum], value: Any) -> Any:
+def _member(
+    members: dict[Any, Enum], expected: str, value: Any, validate: Callable[[Any], Any]
+) -> Any:
     member = members.get(value) if type(value) in _TAGS else None
-    return value if member is None else member
+    try:
+        return validate(value if member is None else member)
+    except ValidationError:
+        # The message of pydantic would contain the members, not their values.
+        raise PydanticKnownError("literal_error", {"expected": expected}) from None
+
+
+def _listed(values: list[Any]) -> str:
+    """Return values as pydantic lists them in its messages."""
+    *others, last = map(repr, values)
+    return f"{', '.join(others)} or {last}" if others else last
 
 
 def _check_boolean(
@@ -126,9 +149,7 @@ def _check_boolean(
     same, other = (booleans, numbers) if isinstance(value, bool) else (numbers, booleans)
     # A flag has values that are not listed.
     if value not in same and (isinstance(value, bool) or value in other):
-        *others, last = map(repr, values)
-        expected = f"{', '.join(others)} or {last}" if others else last
-        raise PydanticKnownError(error, {"expected": expected})
+        raise PydanticKnownError(error, {"expected": _listed(values)})
     return value
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from decimal import Decimal
+from sys import float_info
 from typing import TYPE_CHECKING, Any, Final, get_args
 
 from pydantic_core import core_schema
@@ -52,8 +54,11 @@ _JSON_MESSAGES: Final = {
     "none_required": "Input should be null",
     "time_delta_type": "Input should be a valid duration",
 }  # fmt: skip
-_INTEGER_TYPES: Final = frozenset({"enum", "int_from_float", "int_type", "literal_error"})
+_INTEGER_TYPES: Final = frozenset(
+    {"byte_size", "enum", "int_from_float", "int_type", "literal_error"}
+)
 _FIRST_INEXACT: Final = 2**53
+_TOO_LARGE: Final = 2**64
 _NOT_AN_OBJECT: Final = frozenset(
     {"model_type", "model_attributes_type", "dict_type", "dataclass_type", "mapping_type"}
 )
@@ -187,16 +192,24 @@ def details_of(error: ValidationError) -> list[ErrorDetails]:
 def is_integral(detail: ErrorDetails) -> bool:
     """Return whether an error is a float without fraction in the place of an integer.
 
-    JSON does not distinguish `436.0` from `436`, and by JSON Schema both are integers. From 2**53
-    on, a float does not identify an integer.
+    JSON does not distinguish `436.0` from `436`, and by JSON Schema both are integers.
     """
     value = detail["input"]
-    return (
-        type(value) is float
-        and detail["type"] in _INTEGER_TYPES
-        and value.is_integer()
-        and abs(value) < _FIRST_INEXACT
-    )
+    return type(value) is float and detail["type"] in _INTEGER_TYPES and _integer(value) is not None
+
+
+def _integer(value: float) -> int | None:
+    """Return the integer that a document contains as a float; `None` if it is not known.
+
+    From 2**53 on, a float identifies an integer of few digits only, such as `1e18`. Larger ones
+    than those of 64 bits would take far more memory than their text.
+    """
+    if not value.is_integer() or abs(value) >= _TOO_LARGE:
+        return None
+    if abs(value) < _FIRST_INEXACT:
+        return int(value)
+    number = Decimal(repr(value)).normalize()
+    return int(number) if len(number.as_tuple().digits) <= float_info.dig else None
 
 
 def convert_integers(details: Iterable[ErrorDetails], values: Any) -> bool:
@@ -213,7 +226,7 @@ def convert_integers(details: Iterable[ErrorDetails], values: Any) -> bool:
         for part in way:
             container = container[part]
         if _contains(container, last) and type(container[last]) is float:
-            container[last] = int(container[last])
+            container[last] = _integer(container[last])
             changed = True
     return changed
 

@@ -273,6 +273,8 @@ def _texts_of(values: Collection[Any]) -> dict[str, Any]:
                     table.setdefault(text, value)
         elif isinstance(plain, int | float):
             table.setdefault(str(plain), value)
+            if isinstance(plain, float) and plain.is_integer():
+                table.setdefault(str(int(plain)), value)
     for value in values:
         table.pop(value, None) if isinstance(value, str) else None
     return table
