@@ -10,10 +10,14 @@ from actionhero.middleware import Middleware
 from actionhero.outputs import Encoded, ForgottenAwait, ResultError, decode
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Awaitable, Callable, Sequence
+    from typing import TypeAlias
 
     from actionhero.action import RegisteredAction
     from actionhero.call import Call
+
+    #: `admit` of a middleware, whose result is checked.
+    Check: TypeAlias = Callable[..., Awaitable[Any]]
 
 
 class CallPlan:
@@ -80,10 +84,10 @@ class CallPlan:
         self.layers = tuple(layers)
         admitting = [item for item in layers if _override(item, "admit") is not None]
         #: `admit` before and after the session is opened.
-        self.admissions = tuple(
+        self.admissions: tuple[Check, ...] = tuple(
             item.admit for item in admitting if not getattr(item, "admits_by_session", False)
         )
-        self.session_admissions = tuple(
+        self.session_admissions: tuple[Check, ...] = tuple(
             item.admit for item in admitting if getattr(item, "admits_by_session", False)
         )
         #: `authorize` of the middleware that overrides it.
