@@ -140,6 +140,23 @@ def test_an_extended_file_name_is_decoded(client: HttpClient) -> None:
 
 
 @pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("UTF-8''%00.txt", "the file name of a part of the form contains NUL"),
+        ("UTF-8''%FF.txt", "the file name of a part of the form is not UTF-8"),
+        ("punycode''x", "the file name of a part of the form is not UTF-8"),
+    ],
+)
+def test_an_extended_file_name_is_valid_utf_8(
+    standard: HttpClient, name: str, message: str
+) -> None:
+    """Otherwise the file would be taken for a text."""
+    response = upload(standard, form(part(f"name=file; filename*={name}", b"x")))
+
+    assert (response.status, response.error["message"]) == (400, message)
+
+
+@pytest.mark.parametrize(
     ("name", "media_type"),
     [
         ("horn.svg", "image/svg+xml"),

@@ -100,6 +100,10 @@ class _FormReader:
         name, file_name = parameters.get("name"), parameters.get("filename")
         if name is None:
             raise MalformedRequest("a part of the form has no name")
+        if file_name is None and "filename*" in parameters:
+            raise MalformedRequest("the file name of a part of the form is not UTF-8")
+        if "\0" in (file_name or ""):
+            raise MalformedRequest("the file name of a part of the form contains NUL")
         self._count(len(name))
         chunks = decoded(headers, self._parser.chunks())
         if file_name is not None:
