@@ -230,3 +230,21 @@ def test_a_webhook_signature_can_be_verified(standard: HttpClient) -> None:
 
     received = bytes.fromhex(response.json["body"])
     assert hashlib.sha256(received).digest() == hashlib.sha256(body).digest()
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("If-None-Match", "*"),
+        ("If-Match", '"other"'),
+        ("If-Modified-Since", "Fri, 01 Jan 2100 00:00:00 GMT"),
+        ("If-Unmodified-Since", "Sat, 01 Jan 2000 00:00:00 GMT"),
+    ],
+)
+def test_a_file_in_response_to_post_has_no_conditions(
+    standard: HttpClient, name: str, value: str
+) -> None:
+    """They are for the resource of the URL, and the action has run already."""
+    response = standard.send("POST", "/api/native/file", b"", {name: value})
+
+    assert response.status == 200

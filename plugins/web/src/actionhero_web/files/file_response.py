@@ -31,6 +31,9 @@ UNSENT_BYTES: Final = 16 * 1024
 #: The encodings of compressed files next to a file.
 COMPRESSED_FILES: Final[tuple[Encoding, ...]] = ("br", "gzip")
 
+#: The attributes of a request with its conditions.
+_CONDITIONS: Final = ("if_match", "if_modified_since", "if_none_match", "if_unmodified_since")
+
 #: The errors of a name without a file.
 _NOT_FOUND: Final = frozenset({errno.ELOOP, errno.ENAMETOOLONG, errno.ENOENT, errno.ENOTDIR})
 
@@ -97,6 +100,9 @@ async def correct_file_response(
     response._chunk_size = min(response._chunk_size, CHUNK_BYTES)
     if request.transport is not None:
         request.transport.set_write_buffer_limits(high=UNSENT_BYTES)
+    if request.method not in {"GET", "HEAD"}:
+        # They are conditions for the resource of the URL, not for the file of this response.
+        request._cache.update(dict.fromkeys(_CONDITIONS))
     check_preconditions(request, status)
     if "Range" in request.headers and not _is_range_valid(request, status):
         # The value of `request.http_range` without such a header.
