@@ -249,3 +249,19 @@ def test_a_header_outside_of_ascii_is_sent_as_utf_8(standard: HttpClient) -> Non
 
     assert value is not None
     assert value.encode("latin-1").decode() == "\u20ac"
+
+
+@pytest.mark.parametrize(
+    "path", ["/api/written/short", "/api/written/short-complete", "/api/native/short"]
+)
+def test_a_response_shorter_than_its_length_closes_the_connection(
+    standard: HttpClient, path: str
+) -> None:
+    """The client would wait for the rest, or take the next response for it."""
+    standard.new_log_text()
+
+    received = standard.send_bytes(f"GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode())
+
+    assert received.endswith(b"\r\n\r\nwritten")
+    assert "has 43 bytes less than its Content-Length" in standard.new_log_text()
+    assert standard.send("HEAD", path).status == 200

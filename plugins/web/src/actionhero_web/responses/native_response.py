@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import re
 from typing import TYPE_CHECKING, Any, Final
 
@@ -13,6 +14,8 @@ from actionhero_web.responses.compression import compress_async
 if TYPE_CHECKING:
     from actionhero import Outcome
     from actionhero_web.responses.compression import Encoding
+
+logger = logging.getLogger("actionhero.web")
 
 _NAME: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+", re.ASCII)
 #: Lone surrogates cannot be encoded. Other characters outside of ASCII are sent as UTF-8.
@@ -53,6 +56,8 @@ def check_native_response(request: web.BaseRequest, response: web.StreamResponse
             "create a new one for each request"
         )
     response[_REQUEST] = request
+    if "Content-Length" in response.headers and request.method != "HEAD":
+        _check_written_length(request, response)
     if response.prepared:
         return
     if not 200 <= response.status <= 599:
@@ -77,6 +82,24 @@ def check_native_response(request: web.BaseRequest, response: web.StreamResponse
     for name, cookie in response.cookies.items():
         if not _VALUE.fullmatch(cookie.OutputString()):
             raise ValueError(f"the cookie {name!r} of the response contains {_INVALID}")
+
+
+def _check_written_length(request: web.BaseRequest, response: web.StreamResponse) -> None:
+    """Close the connection if a response ends early: the client would wait for the rest."""
+    finish = response.write_eof
+
+    async def write_eof(data: bytes = b"") -> None:
+        await finish(data)
+        missing_bytes = request.writer.length
+        if missing_bytes and response.status not in BODILESS_STATUSES:
+            logger.error(
+                "the response to %s %s has %d bytes less than its Content-Length",
+                request.method, request.path, missing_bytes,
+            )  # fmt: skip
+            request.protocol.force_close()
+            raise ConnectionResetError("the response is shorter than its Content-Length")
+
+    response.write_eof = write_eof  # type: ignore[method-assign, assignment]
 
 
 def is_written(outcome: Outcome) -> bool:

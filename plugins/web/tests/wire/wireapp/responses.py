@@ -7,6 +7,7 @@ import logging
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from enum import Enum
+from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 from uuid import UUID
@@ -182,6 +183,7 @@ NATIVE: dict[str, Callable[[], StreamResponse]] = {
     "redirect-header": lambda: web.HTTPFound("/a", headers={"X-Name": "a\nb"}),
     "length": lambda: web.Response(headers={"Content-Length": "many"}),
     "longer-length": lambda: web.Response(text="short", headers={"Content-Length": "50"}),
+    "short": lambda: web.Response(body=BytesIO(b"written"), headers={"Content-Length": "50"}),
     "chunked": lambda: web.Response(text="a", headers={"Transfer-Encoding": "chunked"}),
     "cookie": _with_invalid_cookie,
     "reason": lambda: web.Response(reason="a\0b"),
@@ -212,12 +214,14 @@ class Written(Action):
             response.set_status(204)
         if inputs.name == "compressed":
             response.enable_compression()
+        if inputs.name.startswith("short"):
+            response.content_length = 50
         await response.prepare(call.connection.raw)
         if inputs.name != "prepared":
             await response.write(b"written")
         if inputs.name == "failed":
             raise RuntimeError("in the middle")
-        if inputs.name == "complete":
+        if inputs.name in {"complete", "short-complete"}:
             await response.write_eof()
         return response
 
