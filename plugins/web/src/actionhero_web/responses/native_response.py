@@ -99,7 +99,7 @@ def _check_written_length(request: web.BaseRequest, response: web.StreamResponse
             request.protocol.force_close()
             raise ConnectionResetError("the response is shorter than its Content-Length")
 
-    response.write_eof = write_eof  # type: ignore[method-assign, assignment]
+    response.write_eof = write_eof  # type: ignore[method-assign]
 
 
 def is_written(outcome: Outcome) -> bool:
