@@ -1,5 +1,6 @@
 // The connection: sent and waiting requests, reconnects, the rate of messages, and heartbeats.
 
+import { reportUncaught } from "./emitter.js";
 import { CallFailed, ConnectionLost, type ErrorDocument, RATE_LIMITED } from "./errors.js";
 import { Backoff, Pacer } from "./rate.js";
 
@@ -209,16 +210,26 @@ export class Connection {
 
   #connect(): void {
     clearTimeout(this.#timers.retry);
-    const socket = this.#options.createSocket(this.url);
-    this.#socket = socket;
+    let socket: WebSocketLike;
+    try {
+      socket = this.#socket = this.#options.createSocket(this.url);
+    } catch (error) {
+      if (this.state === "idle") {
+        throw error;
+      }
+      reportUncaught(error);
+      this.#handleClose(ABNORMAL, "");
+      return;
+    }
     this.#timers.heartbeat = setTimeout(() => this.#handleSilence(), ANSWER_TIMEOUT_MS);
-    this.#setState({ state: "connecting" });
     socket.onopen = () => this.#handleOpen();
     socket.onmessage = (event: { data: string }) => this.#handleMessage(JSON.parse(event.data));
     socket.onclose = (event: { code: number; reason: string }) =>
       this.#handleClose(event.code, String(event.reason));
     // A close event follows.
     socket.onerror = ignore;
+    // Last: a handler may close the client.
+    this.#setState({ state: "connecting" });
   }
 
   #handleOpen(): void {
@@ -229,16 +240,18 @@ export class Connection {
     this.reconnections += Number(isReconnect);
     this.#pacer.reset();
     this.#setState({ state: "open" });
-    this.events.onOpen(isReconnect);
-    this.#flush();
-    this.#startHeartbeat();
+    // Unless a handler has closed the client, or has reconnected it.
+    if (this.state === "open") {
+      this.events.onOpen(isReconnect);
+      this.#flush();
+      this.#startHeartbeat();
+    }
   }
 
   #handleClose(code: number, reason: string): void {
     this.#disconnect();
     this.#loseRequests(code, reason);
-    const { reconnect } = this.#options;
-    if (!(typeof reconnect === "function" ? reconnect(code, reason) : reconnect)) {
+    if (!this.#wantsReconnect(code, reason)) {
       const error = new ConnectionLost(`the connection was lost (${code})`, false, code, reason);
       this.#end(error, { state: "closed", code, reason });
       return;
@@ -254,6 +267,16 @@ export class Connection {
     const retryInMs = this.#backoff.next();
     this.#timers.retry = setTimeout(() => this.#connect(), retryInMs);
     this.#setState({ state: "waiting", code, reason, retryInMs });
+  }
+
+  #wantsReconnect(code: number, reason: string): boolean {
+    const { reconnect } = this.#options;
+    try {
+      return typeof reconnect === "function" ? reconnect(code, reason) : reconnect;
+    } catch (error) {
+      reportUncaught(error);
+      return false;
+    }
   }
 
   /** Detach the socket: nothing that it does later has an effect. */

@@ -172,6 +172,7 @@ export class Subscription<Message = any>
       if (this.#queue.size > BUFFER_LIMIT) {
         this.#queue.dropOldest()!.afterGap = true;
         this.gaps++;
+        this.emit("gap", { channel });
       }
     }
     this.emit("message", broadcast);

@@ -156,6 +156,26 @@ test("messages before the confirmation are those of an earlier subscription", as
   client.close();
 });
 
+test("a full buffer is a gap", async () => {
+  const socket = { send() {}, close() {} };
+  const client = new ActionHeroClient("ws://127.0.0.1/ws", { createSocket: () => socket });
+  const gaps = [];
+  client.on("gap", (event) => gaps.push(event));
+  const room = client.subscribe("a");
+  socket.onopen();
+  const receive = (message) => socket.onmessage({ data: JSON.stringify(message) });
+  receive({ messageId: 1, subscribed: { channel: "a", gap: false, id: null } });
+
+  for (let number = 0; number <= 10_000; number++) {
+    receive({ message: { channel: "a", message: number, sender: "b" } });
+  }
+
+  const { message, afterGap } = (await room.next()).value;
+  assert.deepEqual([message, afterGap, room.gaps], [1, true, 1]);
+  assert.deepEqual(gaps, [{ channel: "a" }]);
+  client.close();
+});
+
 test("a broadcast with an id is no presence event", async () => {
   const sent = [];
   const socket = { send: (text) => sent.push(JSON.parse(text)), close() {} };
@@ -185,6 +205,88 @@ test("a handshake without an answer is a lost connection", (context) => {
   context.mock.timers.tick(10_000);
 
   assert.deepEqual(states, [["connecting", undefined], ["waiting", "the server does not answer"]]);
+  client.close();
+});
+
+for (const state of ["connecting", "open", "waiting"]) {
+  test(`a client that a handler of the state ${state} closes stays closed`, (context) => {
+    let now = 0;
+    context.mock.method(performance, "now", () => now);
+    context.mock.timers.enable({ apis: ["setTimeout"] });
+    const sockets = [];
+    const createSocket = () => sockets[sockets.push({ send() {}, close() {} }) - 1];
+    const client = new ActionHeroClient("ws://127.0.0.1/ws", { createSocket });
+    const states = [];
+    client.on("state", (event) => states.push(event.state));
+    client.on("state", (event) => event.state === state && client.close());
+
+    void client.open().catch(() => {});
+    sockets[0].onopen?.();
+    sockets[0].onclose?.({ code: 1006, reason: "" });
+    for (; now < 100_000; now += 10_000) {
+      context.mock.timers.tick(10_000);
+    }
+
+    assert.equal(states.at(-1), "closed");
+    assert.equal(states.filter((each) => each === "closed").length, 1);
+    assert.equal(sockets.length, 1);
+  });
+}
+
+test("an error of the function `reconnect` ends the client", async (context) => {
+  const errors = [];
+  context.mock.method(globalThis, "queueMicrotask", (callback) => {
+    try {
+      callback();
+    } catch (error) {
+      errors.push(error.message);
+    }
+  });
+  const socket = { send() {}, close() {} };
+  const reconnect = () => {
+    throw new Error("expected");
+  };
+  const client = new ActionHeroClient("ws://127.0.0.1/ws", { createSocket: () => socket, reconnect });
+  const call = client.call("who");
+  socket.onopen();
+
+  socket.onclose({ code: 1006, reason: "" });
+
+  await assert.rejects(call, { name: "ConnectionLost", sent: true });
+  await assert.rejects(client.call("who"), { name: "ConnectionLost", sent: false });
+  assert.equal(client.state, "closed");
+  assert.deepEqual(errors, ["expected"]);
+});
+
+test("an error of the function `createSocket` is a failed attempt", async (context) => {
+  const errors = [];
+  context.mock.method(globalThis, "queueMicrotask", (callback) => {
+    try {
+      callback();
+    } catch (error) {
+      errors.push(error.message);
+    }
+  });
+  context.mock.timers.enable({ apis: ["setTimeout"] });
+  const sockets = [];
+  const createSocket = () => {
+    if (sockets.push({ send() {}, close() {} }) === 2) {
+      throw new Error("expected");
+    }
+    return sockets.at(-1);
+  };
+  const client = new ActionHeroClient("ws://127.0.0.1/ws", { createSocket });
+  const opened = client.open();
+  sockets[0].onopen();
+  await opened;
+
+  sockets[0].onclose({ code: 1006, reason: "" });
+  context.mock.timers.tick(10_000);
+  context.mock.timers.tick(10_000);
+  sockets.at(-1).onopen();
+
+  assert.equal(client.state, "open");
+  assert.deepEqual(errors, ["expected"]);
   client.close();
 });
 

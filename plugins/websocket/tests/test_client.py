@@ -315,7 +315,7 @@ async def test_streams_yield_events_and_chunks(server: ServerProcess) -> None:
     "text", ["abc", "123", "NaN", "null", '"quoted"', "a\nb", "", "[" * 100_000]
 )
 async def test_text_items_are_not_decoded(text: str) -> None:
-    """With the class of an action that yields text, whatever it looks like; nor is `NaN` JSON."""
+    """With the class of an action that yields text, also text like JSON; nor is `NaN` JSON."""
 
     async def script(socket: web.WebSocketResponse, _: int) -> None:
         async for item in socket:

@@ -300,7 +300,7 @@ def close_frame(code: int, reason: str = "") -> bytes:
     """Return a close frame; a reason that is too long is truncated."""
     if code == NO_CODE:
         return frame(CLOSE, b"")
-    # Truncate between characters. A reason may contain what a client has sent, also surrogates.
+    # Truncate between characters. A reason may contain text of a client, even lone surrogates.
     text = reason.encode(errors="replace")[:123].decode(errors="ignore").encode()
     return frame(CLOSE, code.to_bytes(2) + text)
 
