@@ -96,6 +96,22 @@ class RemarkList(Action):
         return [{"text": "Hello", "stars": 1}]
 
 
+class PageInputs(Inputs):
+    page: int = 0
+
+
+class RemarkPage(Action):
+    """A list, or something else: lists are objects in a response."""
+
+    name = "remark:page"
+    websocket = True
+
+    async def run(self, inputs: PageInputs) -> list[Remark] | Remark | None:
+        remark: Remark = {"text": "Hello", "stars": 1}
+        pages: list[list[Remark] | Remark | None] = [[remark], remark, None]
+        return pages[inputs.page]
+
+
 class RemarkStream(Action):
     name = "remark:stream"
     websocket = True
@@ -187,6 +203,7 @@ class Unexposed(Action):
 ACTIONS = (
     RemarkAdd,
     RemarkList,
+    RemarkPage,
     RemarkStream,
     RemarkCsv,
     Nothing,

@@ -121,6 +121,7 @@ def test_exposed_actions_are_operations_with_a_reply(document_of: DocumentOf) ->
     assert replies == {
         "call_remark_add": ["remark_add_response", "error"],
         "call_remark_list": ["remark_list_response", "error"],
+        "call_remark_page": ["remark_page_response", "error"],
         "call_remark_stream": ["remark_stream_chunk", "stream_end", "error"],
         "call_remark_csv": ["remark_csv_chunk", "stream_end", "error"],
         "call_private": ["private_response", "error"],
@@ -287,6 +288,32 @@ def test_additions_rename_nothing(document_of: DocumentOf) -> None:
         assert old["components"][part].items() <= new["components"][part].items()
     for part in ("channels", "operations"):
         assert old[part].keys() < new[part].keys()
+
+
+def test_names_with_the_same_identifier_have_keys_of_their_own(document_of: DocumentOf) -> None:
+    """None replaces another one, nor the channel of the whole socket."""
+    names = ["socket", "room:{id}", "room:id", "room.id", "events:news", "news", ":"]
+    channels = [type("Other", (Channel,), {"name": name}) for name in names]
+
+    class Dotted(RemarkAdd):
+        name = "remark.add"
+        web = "POST /dotted"
+
+    document = document_of(RemarkAdd, Dotted, *channels, sse_plugin)
+
+    test_every_reference_has_a_target(lambda *_: document)
+    addresses = [channel["address"] for channel in document["channels"].values()]
+    assert sorted(addresses) == sorted(
+        ["/", *names, *(f"/channels/{name}/events" for name in names)]
+    )
+    requests = [
+        message["payload"]["properties"]["action"]["const"]
+        for name, message in document["components"]["messages"].items()
+        if name.startswith("remark_add") and name.endswith("request")
+    ]
+    assert sorted(requests) == ["remark.add", "remark:add"]
+    assert {"call_remark_add", "call_remark_add_2"} <= document["operations"].keys()
+    assert all(document["channels"])
 
 
 def test_an_invalid_server_is_an_error_of_the_settings(load_app: Callable[..., App]) -> None:

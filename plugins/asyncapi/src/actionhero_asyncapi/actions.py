@@ -9,7 +9,6 @@ from actionhero.transport import IDEMPOTENCY_KEY, members, parts
 from actionhero_asyncapi.messages import (
     MESSAGE_ID,
     Schema,
-    identifier,
     message,
     object_schema,
     value_of_message_type,
@@ -21,6 +20,8 @@ if TYPE_CHECKING:
     from actionhero_openapi import Components, TypeSchemas
 
 _EVENTS: Final = "text/event-stream"
+#: How many unions in unions are searched for lists.
+MAX_DEPTH: Final = 5
 
 
 def is_callable(action: RegisteredAction) -> bool:
@@ -42,8 +43,8 @@ class ActionMessages:
         self._types = types
         self._components = components
 
-    def request(self, action: RegisteredAction) -> dict[str, Any]:
-        """Return the request."""
+    def request(self, action: RegisteredAction, key: str) -> dict[str, Any]:
+        """Return the request, whose name begins with `key`."""
         payload = object_schema(
             "messageType action",
             messageType=value_of_message_type("action"),
@@ -58,11 +59,11 @@ class ActionMessages:
         for item in action.middleware:
             for header in getattr(item, "request_headers", ()):
                 if header.name == IDEMPOTENCY_KEY:
-                    key = {"type": "string", "description": header.description}
-                    payload["properties"]["idempotencyKey"] = key
+                    field = {"type": "string", "description": header.description}
+                    payload["properties"]["idempotencyKey"] = field
                     payload["required"] += ["idempotencyKey"] if header.required else []
         built = message(
-            f"{identifier(action.name)}_request",
+            f"{key}_request",
             action.description.partition("\n")[0] or action.name,
             payload,
             correlated=True,
@@ -75,9 +76,8 @@ class ActionMessages:
             ]
         return built
 
-    def reply(self, action: RegisteredAction) -> dict[str, Any]:
+    def reply(self, action: RegisteredAction, key: str) -> dict[str, Any]:
         """Return the reply; for a stream, one part of it."""
-        name = identifier(action.name)
         if action.streams:
             payload = object_schema(
                 "streaming chunk",
@@ -85,19 +85,31 @@ class ActionMessages:
                 streaming={"type": "boolean", "const": True},
                 chunk=self._chunk(action),
             )
-            return message(f"{name}_chunk", "A part of the stream.", payload, correlated=True)
+            return message(f"{key}_chunk", "A part of the stream.", payload, correlated=True)
         schema = response_schema(self._types.get(action.name, "serialization"))
-        schema = self._components.response(schema)
+        schema = self._by_index(self._components.response(schema))
+        payload = object_schema("response", messageId=MESSAGE_ID, response=schema)
+        return message(f"{key}_response", "The result.", payload, correlated=True)
+
+    def _by_index(self, schema: Schema, depth: int = 0) -> Schema:
+        """Return the schema of a result as a message has it: lists are objects with their indexes.
+
+        That is the protocol of the original ActionHero.
+        """
         resolved = self._components.resolve(schema)
         if resolved.get("type") == "array":
-            # The protocol of the original ActionHero.
-            schema = {
+            return {
                 "type": "object",
                 "description": "The items by their index.",
                 "additionalProperties": resolved.get("items", True),
             }
-        payload = object_schema("response", messageId=MESSAGE_ID, response=schema)
-        return message(f"{name}_response", "The result.", payload, correlated=True)
+        for keyword in ("anyOf", "oneOf"):
+            # The alternatives of a recursive type may have no end.
+            if keyword in resolved and depth < MAX_DEPTH:
+                changed = [self._by_index(each, depth + 1) for each in resolved[keyword]]
+                if changed != resolved[keyword]:
+                    return {**resolved, keyword: changed}
+        return schema
 
     def _chunk(self, action: RegisteredAction) -> Schema:
         chunk: Schema = {"type": "string"}

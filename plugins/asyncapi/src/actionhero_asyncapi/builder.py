@@ -18,6 +18,7 @@ from actionhero_asyncapi.messages import (
     CORRELATION,
     REQUESTS,
     event_messages,
+    free_key,
     identifier,
     protocol_messages,
     to_draft_7,
@@ -161,14 +162,14 @@ class DocumentBuilder:
         """Add the calls of actions."""
         messages = ActionMessages(self._types, self._components)
         for action in self._actions:
-            request, reply = messages.request(action), messages.reply(action)
+            operation_key = free_key(f"call_{identifier(action.name)}", self._operations)
+            key = operation_key.removeprefix("call_")
+            request, reply = messages.request(action, key), messages.reply(action, key)
             for each in (request, reply):
                 self._messages[each["name"]] = each
                 self._channels[SOCKET]["messages"] |= _references([each["name"]])
             replies = (reply["name"], *(["stream_end"] if action.streams else []), "error")
-            operation = self._add_request(
-                f"call_{identifier(action.name)}", action.name, request["name"], replies
-            )
+            operation = self._add_request(operation_key, action.name, request["name"], replies)
             if action.description:
                 operation["description"] = action.description
             tags = operation_of(action).tags
@@ -200,7 +201,7 @@ class DocumentBuilder:
 
     def _add_channel(self, channel: Channel) -> None:
         """Add a channel with its broadcasts to subscribers over WebSocket."""
-        key = identifier(channel.name)
+        key = free_key(identifier(channel.name), self._channels)
         broadcast = broadcast_message(f"{key}_broadcast", self._content(channel))
         self._add_broadcasts(
             key,
@@ -215,7 +216,7 @@ class DocumentBuilder:
 
     def _add_event_stream(self, channel: Channel, path: str) -> None:
         """Add the stream of server-sent events of a channel."""
-        key = f"events_{identifier(channel.name)}"
+        key = free_key(f"events_{identifier(channel.name)}", self._channels)
         address = path.replace("{channel}", channel.name)
         broadcast = broadcast_event(f"{key}_broadcast", self._content(channel))
         self._add_broadcasts(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from typing import TYPE_CHECKING, Any, Final
 
@@ -9,7 +10,7 @@ from actionhero_channels import CHANNEL_NAME
 from actionhero_openapi import reference
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Container, Mapping
 
 Schema = dict[str, Any]
 
@@ -61,8 +62,14 @@ def message(
 
 
 def identifier(name: str) -> str:
-    """Return a name as a key of the document: `room:{id}` is `room_id`."""
-    return re.sub(r"[^A-Za-z0-9-]+", "_", name.replace("@", "_v")).strip("_")
+    """Return a name as a key of the document: `room:{id}` is `room_id`; see `free_key`."""
+    return re.sub(r"[^A-Za-z0-9-]+", "_", name.replace("@", "_v")).strip("_") or "_"
+
+
+def free_key(key: str, used: Container[str]) -> str:
+    """Return a key, with a number if it is in use: `room:{id}` and `room:id` are one identifier."""
+    numbered = (f"{key}_{number}" for number in itertools.count(2))
+    return next(each for each in itertools.chain([key], numbered) if each not in used)
 
 
 def value_of_message_type(kind: str) -> Schema:
