@@ -1,5 +1,7 @@
 """An MkDocs hook that writes `llms.txt`, see https://llmstxt.org, and the pages as Markdown.
 
+It also ranks pages for the search: a guide before the reasons for its design.
+
 The published plugins need a second list of the pages, or the URL of the site. This hook uses the
 navigation, and its links are relative if the site has no URL.
 """
@@ -16,6 +18,8 @@ if TYPE_CHECKING:
     from mkdocs.structure.nav import Navigation
     from mkdocs.structure.pages import Page
 
+#: How the search weighs pages that repeat the words of guides, by the start of their path.
+SEARCH_BOOSTS = {"decisions/": 0.2, "reference/packages": 0.3, "reference/api": 0.3}
 #: The first characters of lines that are not prose.
 NOT_PROSE = ("#", "<!--", "|", "-", "$")
 
@@ -31,7 +35,10 @@ def on_nav(nav: Navigation, config: MkDocsConfig, files: Files) -> None:
 
 
 def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Files) -> None:
-    """Record the Markdown of a page."""
+    """Record the Markdown of a page, and set its weight in the search."""
+    for start, boost in SEARCH_BOOSTS.items():
+        if page.file.src_uri.startswith(start):
+            page.meta["search"] = {"boost": boost}
     _markdown[page.file.src_uri] = without_directives(markdown)
 
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 import yaml
-from tests.docs.conftest import READMES, blocks_of
+from tests.docs.conftest import READMES, TUTORIAL, blocks_of
 
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
@@ -71,6 +71,14 @@ def test_page_has_one_sentence_per_line(page: Path) -> None:
     for line in prose.splitlines():
         if not line.startswith(("|", "#", "<", "-", "    ")) and not re.match(r"\d+\. ", line):
             assert not re.search(r"[a-z`)*][.?!] [A-Z`\[]", line), f"{page.name}: {line}"
+
+
+def test_page_with_asynchronous_tests_names_their_setting(page: Path) -> None:
+    """Without it, pytest refuses the tests of a reader; later pages of the tutorial have it."""
+    text = page.read_text("utf-8")
+
+    if page not in TUTORIAL[1:] and re.search(r"^async def test_", text, re.MULTILINE):
+        assert re.search(r"asyncio_mode|pytest\.mark\.asyncio|test-an-action\.md#set-up", text)
 
 
 def test_page_has_no_promotional_words(page: Path) -> None:
