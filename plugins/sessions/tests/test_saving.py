@@ -12,8 +12,10 @@ from multidict import CIMultiDict
 from actionhero import Action, Call, Connection, Inputs, ServiceUnavailable, Session
 from actionhero.errors import BootError
 from actionhero.testing import running_app
+from actionhero_redis import RedisClients
 from actionhero_sessions import Sessions
 from actionhero_sessions import plugin as sessions_plugin
+from actionhero_sessions.records import _LOAD, _POP, _WRITE
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -257,6 +259,74 @@ async def test_regenerating_an_ended_session_starts_an_empty_one(site: Site) -> 
 
     again = await sessions.open(Connection("web", raw=Request(session.id or "")))
     assert dict(again) == dict(session) == {"new": 1}
+
+
+@pytest.mark.parametrize(
+    ("transport", "script"),
+    [
+        pytest.param("web", _LOAD, id="web-load"),
+        pytest.param("web", _WRITE, id="web-write"),
+        pytest.param("web", _POP, id="web-pop"),
+        pytest.param("websocket", _LOAD, id="websocket-load"),
+        pytest.param("websocket", _WRITE, id="websocket-write"),
+    ],
+)
+async def test_destroy_all_ends_sessions_that_are_regenerated_meanwhile(
+    site: Site, monkeypatch: pytest.MonkeyPatch, transport: str, script: Any
+) -> None:
+    """The values of a session that has ended are not those of the new one."""
+    sessions = site.app.get(Sessions)
+    run_script = RedisClients.run_script
+    async with site.browser() as browser:
+        await browser.put("/session", json={"user": 7})
+        cookie = browser.cookies["__session"]
+    connection = Connection(transport, raw=Request(cookie))
+    session = await sessions.open(connection)
+
+    async def destroy_and_run(clients: RedisClients, each: Any, *arguments: Any) -> Any:
+        if each is script:
+            monkeypatch.undo()
+            await sessions.destroy_all(7)
+        return await run_script(clients, each, *arguments)
+
+    monkeypatch.setattr(RedisClients, "run_script", destroy_and_run)
+    await session.regenerate()
+    session["new"] = 1
+    await sessions.save(connection, session)
+
+    again = await sessions.open(Connection("web", raw=Request(session.id or "")))
+    assert "userId" not in session
+    assert dict(again) == {"new": 1}
+    assert [key for key in site.keys if ":of:" not in key] == [site.key(session.id or "")]
+
+
+async def test_regenerate_keeps_the_changes_of_other_calls(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also those between the copy of the values and the end of the old session."""
+    sessions = site.app.get(Sessions)
+    run_script = RedisClients.run_script
+    async with site.browser() as browser:
+        await browser.put("/session", json={"user": 7})
+        await browser.post("/value/set", json={"key": "removed", "value": 1})
+        cookie = browser.cookies["__session"]
+        connection, other = (Connection("web", raw=Request(cookie)) for _ in range(2))
+        session, changed = await sessions.open(connection), await sessions.open(other)
+
+        async def change_and_run(clients: RedisClients, each: Any, *arguments: Any) -> Any:
+            if each is _POP:
+                monkeypatch.undo()
+                changed["added"] = 2
+                del changed["removed"]
+                await sessions.save(other, changed)
+            return await run_script(clients, each, *arguments)
+
+        monkeypatch.setattr(RedisClients, "run_script", change_and_run)
+        await session.regenerate()
+
+    again = await sessions.open(Connection("web", raw=Request(session.id or "")))
+    assert dict(again) == dict(session) == {"userId": 7, "added": 2}
+    assert site.key(cookie) not in site.keys
 
 
 async def test_regenerate_over_websocket_keeps_the_session_of_the_cookie(site: Site) -> None:

@@ -23,7 +23,7 @@ from actionhero_sessions.summaries import Summaries
 from actionhero_web import WebSettings
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Awaitable, Callable
+    from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable
 
     from actionhero import Application, Connection
     from actionhero_sessions.records import Record
@@ -289,22 +289,33 @@ class Sessions(SessionStore):
             # There is no record yet; `save` writes it when the call succeeds.
             session.id = session._next_id or new
             return
-        if connection.transport != "web" and old == self.cookie.read(connection):
-            record = await self._records.load(old)
-        else:
-            record = await self._records.pop(old)
+        # The cookie of a socket cannot be replaced, so its session remains.
+        remains = connection.transport != "web" and old == self.cookie.read(connection)
+        copied = await self._records.load(old)
+        if copied is not None:
+            await self._write_copy(new, copied)
+        # Last: if the session has ended until now, such as by `destroy_all`, its copy ends too.
+        record = await (self._records.load(old) if remains else self._records.pop(old))
+        if not remains:
             self._mark_replaced(old, session)
         session._merge(record.values if record else {})
         if record is None:
-            # It was deleted in the meantime: its values are not copied.
+            if copied is not None:
+                await self._records.pop(new)
             self._detach(connection, session)
-            session.id = new
+            session.id = new_id()
             return
-        user = record.values.get(self.user_key)
-        values = {key: to_json(key, value) for key, value in record.values.items()}
-        await self._records.write(new, values, created_ms=record.created_ms, user=user)
+        if copied is None or record.values != copied.values:
+            # Another call has changed it in the meantime.
+            await self._write_copy(new, record, (copied or record).values.keys() - record.values)
         session.id = connection.session_id = new
         self.cookie.set(connection, new)
+
+    async def _write_copy(self, id: str, record: Record, removed: Iterable[str] = ()) -> None:
+        """Write the values of a record to another session."""
+        values = {key: to_json(key, value) for key, value in record.values.items()}
+        user = record.values.get(self.user_key)
+        await self._records.write(id, values, removed, created_ms=record.created_ms, user=user)
 
     async def destroy(self, connection: Connection, session: StoredSession) -> None:
         """Clear a session, and delete its record."""
