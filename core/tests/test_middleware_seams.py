@@ -400,8 +400,8 @@ def test_several_keys_are_one_list() -> None:
     [
         ("X-A", "a\r\nX-B: b", "contains a control character"),
         ("X-A", "\ud800", "half of a surrogate pair"),
-        ("X-A:", "a", "the name of the response header 'X-A:' is invalid"),
-        ("", "a", "the name of the response header '' is invalid"),
+        ("X-A:", "a", "the name of the header 'X-A:' of the response is invalid"),
+        ("", "a", "the name of the header '' of the response is invalid"),
         ("Connection", "close", "is set by the server; return a response of the transport"),
     ],
 )

@@ -21,9 +21,10 @@ if TYPE_CHECKING:
 TRACE_FIELDS: Final = ("traceparent", "tracestate")
 #: https://datatracker.ietf.org/doc/draft-ietf-httpapi-idempotency-key-header/
 IDEMPOTENCY_KEY: Final = "Idempotency-Key"
-#: Names and values of headers (RFC 9110 §5.5). Values outside of ASCII are sent as UTF-8.
-_HEADER_NAME: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
-_HEADER_VALUE: Final = re.compile(r"[^\x00-\x08\x0a-\x1f\x7f\ud800-\udfff]*")
+#: A token (RFC 9110 §5.6.2): the name of a header or a cookie, or a scheme.
+HEADER_NAME: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+#: The value of a header (RFC 9110 §5.5). Values outside of ASCII are sent as UTF-8.
+HEADER_VALUE: Final = re.compile(r"[^\x00-\x08\x0a-\x1f\x7f\ud800-\udfff]*")
 #: The headers of the framing and of the connection, and the type of what the action has returned.
 _SERVER_HEADERS: Final = frozenset(
     {"connection", "content-length", "content-type", "date", "transfer-encoding"}
@@ -118,20 +119,13 @@ class Connection:
         Transports with several calls on a connection override this.
 
         Raises:
-            ValueError: The name or the value cannot be written, or the server sets this header. A
-                line break in a value would be the start of another header.
+            ValueError: The name or the value cannot be written, or the server sets this header.
         """
-        if not _HEADER_NAME.fullmatch(name):
-            raise ValueError(f"the name of the response header {name!r} is invalid")
-        if not _HEADER_VALUE.fullmatch(value):
-            raise ValueError(
-                f"the response header {name!r} contains a control character, or a half of a "
-                "surrogate pair; remove it, or encode the value"
-            )
+        check_header(name, value)
         if name.lower() in _SERVER_HEADERS:
             raise ValueError(
-                f"the response header {name!r} is set by the server; return a response of the "
-                "transport to choose it"
+                f"the header {name!r} of the response is set by the server; return a response of "
+                "the transport to choose it"
             )
         self.response_headers = (*(self.response_headers or ()), (name, value))
 
@@ -174,6 +168,23 @@ class Connection:
 
     def __repr__(self) -> str:
         return f"<Connection {self.transport} from {self.remote}>"
+
+
+def check_header(name: str, value: str) -> None:
+    """Check that a header of a response can be written.
+
+    A line break in a value would be the start of another header.
+
+    Raises:
+        ValueError: Its name or its value cannot be written; the message contains the name.
+    """
+    if not HEADER_NAME.fullmatch(name):
+        raise ValueError(f"the name of the header {name!r} of the response is invalid")
+    if not HEADER_VALUE.fullmatch(value):
+        raise ValueError(
+            f"the header {name!r} of the response contains a control character, or a half of a "
+            "surrogate pair; remove it, or encode the value"
+        )
 
 
 class SessionStore(ABC):

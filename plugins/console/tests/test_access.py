@@ -479,3 +479,13 @@ def test_passwords_are_hashed_by_scrypt() -> None:
     for text in ("", "scrypt$1$1", "scrypt$3$8$1$YQ$YQ", "scrypt$99999999$99$1$YQ$YQ", "plain"):
         assert not is_hash(text)
         assert not verify_password("", text)
+
+
+async def test_the_form_of_characters_makes_no_difference(site: Any) -> None:
+    """A keyboard may compose characters of a password, and another one not."""
+    composed, decomposed = "p\u00e9ch\u00e9", "pe\u0301che\u0301"
+
+    assert verify_password(decomposed, hash_password(composed, cost=1024))
+    assert verify_password(composed, hash_password(decomposed, cost=1024))
+    async with site(password=composed) as running:
+        await running.sign_in("admin", decomposed)

@@ -14,8 +14,11 @@ if TYPE_CHECKING:
     from actionhero.action import RegisteredAction as RegisteredAction
     from actionhero.call import WithInputs as WithInputs
     from actionhero.call import WithoutInputs as WithoutInputs
+    from actionhero.connection import HEADER_NAME as HEADER_NAME
+    from actionhero.connection import HEADER_VALUE as HEADER_VALUE
     from actionhero.connection import IDEMPOTENCY_KEY as IDEMPOTENCY_KEY
     from actionhero.connection import TRACE_FIELDS as TRACE_FIELDS
+    from actionhero.connection import check_header as check_header
     from actionhero.errors import ABSENT as ABSENT
     from actionhero.errors import name_hint as name_hint
     from actionhero.errors import unknown_key as unknown_key
@@ -25,6 +28,7 @@ if TYPE_CHECKING:
     from actionhero.health import check_disk_space as check_disk_space
     from actionhero.identifier import new_identifier as new_identifier
     from actionhero.identity.decision import decision as decision
+    from actionhero.identity.passwords import normalize_password as normalize_password
     from actionhero.identity.principal import is_no_user as is_no_user
     from actionhero.inputs.annotations import members as members
     from actionhero.inputs.annotations import parts as parts
@@ -106,11 +110,18 @@ __getattr__, __dir__, __all__ = lazy_names(
         "actionhero.pipeline.error_handling": ["ErrorHandler", "INTERNAL_ERROR", "ends_task"],
         "actionhero.pipeline.exception_reports": ["report_exception"],
         "actionhero.call": ["WithInputs", "WithoutInputs"],
-        "actionhero.connection": ["IDEMPOTENCY_KEY", "TRACE_FIELDS"],
+        "actionhero.connection": [
+            "HEADER_NAME",
+            "HEADER_VALUE",
+            "IDEMPOTENCY_KEY",
+            "TRACE_FIELDS",
+            "check_header",
+        ],
         "actionhero.errors": ["ABSENT", "name_hint", "unknown_key"],
         "actionhero.health": ["Diagnosis", "Finding", "Health", "check_disk_space"],
         "actionhero.identifier": ["new_identifier"],
         "actionhero.identity.decision": ["decision"],
+        "actionhero.identity.passwords": ["normalize_password"],
         "actionhero.identity.principal": ["is_no_user"],
         "actionhero.inputs.annotations": ["members", "parts", "with_portable_typed_dicts"],
         "actionhero.inputs.canonical_form": ["canonical"],

@@ -5,10 +5,11 @@ from __future__ import annotations
 import asyncio
 import os
 import secrets
-import unicodedata
 from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property
-from typing import TYPE_CHECKING, Final, TypeVar
+from typing import TYPE_CHECKING, TypeVar
+
+from actionhero.transport import normalize_password
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -18,10 +19,6 @@ if TYPE_CHECKING:
     from actionhero_auth.settings import AuthSettings
 
 Result = TypeVar("Result")
-
-#: The longest password that is normalized, in characters: many accents of one letter take a time
-#: that grows with the square of their number.
-MAX_NORMALIZED_LENGTH: Final = 1024
 
 
 class Passwords:
@@ -41,7 +38,7 @@ class Passwords:
 
     async def hash(self, password: str) -> str:
         """Return the hash of a password, including its salt and parameters."""
-        return await self._run_in_thread(self._hasher.hash, _normalized(password))
+        return await self._run_in_thread(self._hasher.hash, normalize_password(password))
 
     async def verify(self, hash: str | None, password: str) -> bool:
         """Return whether `password` matches a hash.
@@ -77,7 +74,7 @@ class Passwords:
         )
 
     def _verify(self, hash: str | None, password: str) -> bool:
-        normalized = _normalized(password)
+        normalized = normalize_password(password)
         if hash and (matches := self._matches(hash, normalized)) is not None:
             # Perhaps the hash of another system, which has not normalized it.
             others = {password} - {normalized}
@@ -105,10 +102,3 @@ class Passwords:
     async def _run_in_thread(self, function: Callable[..., Result], *arguments: object) -> Result:
         loop = asyncio.get_running_loop()
         return await loop.run_in_executor(self._threads, function, *arguments)
-
-
-def _normalized(password: str) -> str:
-    """Return a password in the form that does not depend on the keyboard (RFC 8265 §4.2.2)."""
-    if len(password) > MAX_NORMALIZED_LENGTH:
-        return password
-    return unicodedata.normalize("NFC", password)

@@ -196,7 +196,7 @@ class ConsoleAccess:
 
     async def _verify(self, account: Account | None, password: str) -> bool:
         if account is not None and account.password:
-            return self._tokens.is_equal(password, account.password)
+            return self._tokens.verify_password(password, account.password)
         async with self._verifications:
             if account is None:
                 # It takes as long for an unknown name.

@@ -9,6 +9,8 @@ import re
 import secrets
 from typing import Final
 
+from actionhero.transport import normalize_password
+
 #: The parameters of OWASP's recommendation for scrypt: 32 MiB for each verification.
 _COST: Final = 2**15
 _BLOCK_SIZE: Final = 8
@@ -72,7 +74,7 @@ def _scrypt(
     password: str, salt: bytes, cost: int, size: int, parallelism: int, length: int
 ) -> bytes:
     return hashlib.scrypt(
-        password.encode(), salt=salt, n=cost, r=size, p=parallelism,
+        normalize_password(password).encode(), salt=salt, n=cost, r=size, p=parallelism,
         maxmem=_MAX_MEMORY_BYTES, dklen=length,
     )  # fmt: skip
 

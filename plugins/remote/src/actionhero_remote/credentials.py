@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass, field
-from typing import Any, Final, Literal
+from typing import Any, Literal
 
 from actionhero import ConfigurationError
-
-#: A token (RFC 9110 §5.6.2): the name of a header or a cookie, or a scheme.
-_NAME: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+from actionhero.transport import HEADER_NAME
 
 
 @dataclass(frozen=True)
@@ -88,6 +85,6 @@ def check_header_name(name: str) -> str:
     Raises:
         ValueError: It contains characters that none of them has.
     """
-    if not _NAME.fullmatch(name):
+    if not HEADER_NAME.fullmatch(name):
         raise ValueError(f"the name {name!r} of a header")
     return name

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 from aiohttp import HttpVersion11, web
 
 from actionhero import PluginError, TypedError
-from actionhero.transport import new_identifier
+from actionhero.transport import check_header, new_identifier
 from actionhero_web.connections.upgrades import (
     Upgrade,
     UpgradeRefused,
@@ -18,7 +18,6 @@ from actionhero_web.connections.upgrades import (
 from actionhero_web.request_context import RequestContext
 from actionhero_web.responses.encoded_response import EncodedResponse
 from actionhero_web.responses.header_templates import REQUEST_ID
-from actionhero_web.responses.native_response import check_header
 
 if TYPE_CHECKING:
     from actionhero import Application

@@ -145,12 +145,12 @@ def test_an_action_that_has_written_a_response_sends_no_other(
 @pytest.mark.parametrize(
     ("header", "value", "reason"),
     [
-        ("X-Name", "a\r\nX-Injected: b", "'X-Name' contains a control character"),
-        ("X-Name", "a\nb", "'X-Name' contains a control character"),
-        ("X Name", "a", "the name of the response header 'X Name' is invalid"),
-        ("Content-Length", "99", "'Content-Length' is set by the server"),
-        ("transfer-encoding", "chunked", "'transfer-encoding' is set by the server"),
-        ("Content-Type", "text/html", "'Content-Type' is set by the server"),
+        ("X-Name", "a\r\nX-Injected: b", "'X-Name' of the response contains a control character"),
+        ("X-Name", "a\nb", "'X-Name' of the response contains a control character"),
+        ("X Name", "a", "the name of the header 'X Name' of the response is invalid"),
+        ("Content-Length", "99", "'Content-Length' of the response is set by"),
+        ("transfer-encoding", "chunked", "'transfer-encoding' of the response is set by"),
+        ("Content-Type", "text/html", "'Content-Type' of the response is set by"),
     ],
 )
 def test_an_invalid_header_that_an_action_adds_is_an_internal_error(

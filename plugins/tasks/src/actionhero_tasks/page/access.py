@@ -58,7 +58,7 @@ class Access:
 
     def verify_password(self, password: str) -> bool:
         """Return whether a password is correct, in constant time."""
-        return self._password is not None and self._tokens.is_equal(password, self._password)
+        return self._password is not None and self._tokens.verify_password(password, self._password)
 
     def sign_in_cookie(self, request: web.Request) -> str:
         """Return the `Set-Cookie` header with a new token."""

@@ -7,6 +7,8 @@ import hmac
 import time
 from typing import TYPE_CHECKING, Any
 
+from actionhero.transport import normalize_password
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -41,10 +43,11 @@ class SignedTokens:
         """Return the keyed digest of a text, such as a password."""
         return hmac.digest(self._secret_key().encode(), self._purpose + text.encode(), "sha256")
 
-    def is_equal(self, text: str, other: str) -> bool:
-        """Return whether two texts are equal, in a time that does not depend on them."""
+    def verify_password(self, password: str, expected: str) -> bool:
+        """Return whether a password is the expected one, in a time that does not depend on both."""
         # The digests are compared, so that the time does not depend on the length either.
-        return hmac.compare_digest(self.digest(text), self.digest(other))
+        digest, other = (self.digest(normalize_password(text)) for text in (password, expected))
+        return hmac.compare_digest(digest, other)
 
     def issue(self, content: str) -> str:
         """Return a new token with a content, which the client cannot read."""

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import re
 from typing import TYPE_CHECKING, Any, Final
 
 from aiohttp import web
 
+from actionhero.transport import HEADER_VALUE, check_header
 from actionhero_web.responses.compression import compress_async
 
 if TYPE_CHECKING:
@@ -17,9 +17,6 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger("actionhero.web")
 
-_NAME: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+", re.ASCII)
-#: Lone surrogates cannot be encoded. Other characters outside of ASCII are sent as UTF-8.
-_VALUE: Final = re.compile(r"[^\x00-\x08\x0a-\x1f\x7f\ud800-\udfff]*")
 _INVALID: Final = "a control character, or a half of a surrogate pair"
 
 #: The fault of an action that has written a response, and returned another value.
@@ -62,7 +59,7 @@ def check_native_response(request: web.BaseRequest, response: web.StreamResponse
         return
     if not 200 <= response.status <= 599:
         raise ValueError(f"the response has the invalid status {response.status}")
-    if not _VALUE.fullmatch(response.reason or ""):
+    if not HEADER_VALUE.fullmatch(response.reason or ""):
         raise ValueError(f"the reason of the response contains {_INVALID}")
     for name, value in response.headers.items():
         check_header(name, value)
@@ -80,7 +77,7 @@ def check_native_response(request: web.BaseRequest, response: web.StreamResponse
             "the response has the header 'Transfer-Encoding', which the server sets; remove it"
         )
     for name, cookie in response.cookies.items():
-        if not _VALUE.fullmatch(cookie.OutputString()):
+        if not HEADER_VALUE.fullmatch(cookie.OutputString()):
             raise ValueError(f"the cookie {name!r} of the response contains {_INVALID}")
 
 
@@ -106,18 +103,6 @@ def is_written(outcome: Outcome) -> bool:
     """Return whether an action has returned a response of aiohttp that it has begun to write."""
     value = outcome.value if outcome.error is None else None
     return isinstance(value, web.StreamResponse) and value.prepared
-
-
-def check_header(name: str, value: str) -> None:
-    """Check a header of a response.
-
-    Raises:
-        ValueError: Its name or its value cannot be written; the message contains the name.
-    """
-    if not _NAME.fullmatch(name):
-        raise ValueError(f"the name of the header {name!r} of the response is invalid")
-    if not _VALUE.fullmatch(value):
-        raise ValueError(f"the header {name!r} of the response contains {_INVALID}")
 
 
 def close_after(response: web.StreamResponse) -> None:
