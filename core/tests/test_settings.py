@@ -344,6 +344,14 @@ def test_empty_sections_are_valid(folder: Path) -> None:
 # LoadedSettings
 
 
+def test_a_section_is_found_by_its_name() -> None:
+    """By plugins that do not depend on the package of its class."""
+    settings = load(classes=[AppSettings, WebSettings])
+
+    assert settings.find("web") is settings.get(WebSettings)
+    assert settings.find("redis") is None
+
+
 def test_settings_that_are_not_loaded_are_an_error() -> None:
     """The message lists the loaded classes."""
     with pytest.raises(BootError) as caught:

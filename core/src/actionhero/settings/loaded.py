@@ -101,6 +101,13 @@ class LoadedSettings:
                 f"the class from the hook actionhero_settings, or enable its plugin"
             ) from None
 
+    def find(self, name: str) -> Settings | None:
+        """Return the loaded section of a name; `None` if no plugin has it.
+
+        For plugins that do not depend on the package of the section.
+        """
+        return next((section for section in self if section.section == name), None)
+
     def was_set(self, section: type[Settings], key: str) -> bool:
         """Return whether a source sets `key`, even to its default."""
         if key not in section.model_fields:

@@ -96,6 +96,9 @@ if TYPE_CHECKING:
     from actionhero.transport.file_lock import FileLock as FileLock
     from actionhero.transport.file_lock import is_locked as is_locked
     from actionhero.transport.file_watcher import watch_files as watch_files
+    from actionhero.transport.ip_addresses import client_network as client_network
+    from actionhero.transport.ip_addresses import is_loopback as is_loopback
+    from actionhero.transport.ip_addresses import parse_ip_address as parse_ip_address
     from actionhero.transport.write_batch import WriteBatch as WriteBatch
 
 __getattr__, __dir__, __all__ = lazy_names(
@@ -105,6 +108,7 @@ __getattr__, __dir__, __all__ = lazy_names(
         ".file_lock": ["FileLock", "is_locked"],
         ".file_watcher": ["watch_files"],
         ".error_documents": ["error_document", "error_problems"],
+        ".ip_addresses": ["client_network", "is_loopback", "parse_ip_address"],
         ".write_batch": ["WriteBatch"],
         "actionhero.action": ["RegisteredAction"],
         "actionhero.pipeline.error_handling": ["ErrorHandler", "INTERNAL_ERROR", "ends_task"],

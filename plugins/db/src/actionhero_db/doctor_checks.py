@@ -98,9 +98,8 @@ def _synchronous_commit(value: str) -> Diagnosis:
 
 
 def _pool_size(max_connections: int, pool_max: int, app: Any) -> Diagnosis:
-    # The settings of the HTTP server are known by the name of their section only.
-    sections = {section.section: section for section in app.settings}
-    workers = int(getattr(sections.get("web"), "workers", 1))
+    # By name, because this package does not depend on actionhero-web.
+    workers = int(getattr(app.settings.find("web"), "workers", 1))
     connections = workers * pool_max
     if connections > max_connections:
         message = (

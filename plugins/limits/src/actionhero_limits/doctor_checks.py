@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from actionhero.transport import Diagnosis, Finding
+from actionhero_limits.limits import web_setting
 from actionhero_limits.settings import LimitsSettings
 
 if TYPE_CHECKING:
@@ -16,9 +17,7 @@ def diagnose(app: Application, *, deploy: bool) -> list[Diagnosis]:
     settings = app.get(LimitsSettings)
     if not deploy or settings.enabled is False or settings.store != "local":
         return []
-    # The settings of the HTTP server are known by the name of their section only.
-    sections = {section.section: section for section in app.settings}
-    workers = int(getattr(sections.get("web"), "workers", 1))
+    workers = int(web_setting(app, "workers", 1))
     if workers == 1:
         message = "calls are counted by this process; use redis for several processes or machines"
         return [Diagnosis("limits.store", Finding.OK, message)]

@@ -7,7 +7,7 @@ import ipaddress
 from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 
-from actionhero.transport import is_no_user
+from actionhero.transport import client_network, is_no_user, parse_ip_address
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -18,28 +18,14 @@ if TYPE_CHECKING:
 ALL: Final = "all"
 #: `Limit.by` of the default limit of callers that are not signed in.
 ANONYMOUS: Final = "anonymous"
-#: The network of one customer in IPv6; a customer has all of its addresses.
-_IPV6_PREFIX: Final = 64
 
 
-@lru_cache(maxsize=10_000)
 def address_identity(remote: str | None) -> str:
     """Return the identity of an address; clients without one share an identity.
 
     An IPv6 address stands for its network of 64 bits, an IPv4 address in IPv6 for itself.
     """
-    if remote is None:
-        return "address:"
-    if ":" not in remote:
-        return f"address:{remote}"
-    try:
-        address = ipaddress.IPv6Address(remote.partition("%")[0])
-    except ValueError:
-        return f"address:{remote}"
-    if address.ipv4_mapped is not None:
-        return f"address:{address.ipv4_mapped}"
-    network = ipaddress.IPv6Network((address, _IPV6_PREFIX), strict=False)
-    return f"address:{network}"
+    return f"address:{client_network(remote)}"
 
 
 def call_identity(by: str | Callable[[Call], object]) -> Callable[[Call, str], str | None]:
@@ -120,11 +106,7 @@ def address_filter(networks: Iterable[str]) -> Callable[[str | None], bool]:
 
     @lru_cache(maxsize=10_000)
     def contains(remote: str | None) -> bool:
-        try:
-            address = ipaddress.ip_address((remote or "").partition("%")[0])
-        except ValueError:
-            return False
-        mapped = getattr(address, "ipv4_mapped", None)
-        return any((mapped or address) in network for network in parsed)
+        address = parse_ip_address(remote or "")
+        return address is not None and any(address in network for network in parsed)
 
     return contains

@@ -212,8 +212,7 @@ def uses_sliding_window(settings: LimitsSettings, *, legacy: bool) -> bool:
 
 def web_setting(app: Application, key: str, default: Any) -> Any:
     """Return a setting of the HTTP server; this package does not depend on `actionhero-web`."""
-    sections = {section.section: section for section in app.settings}
-    return getattr(sections.get("web"), key, default)
+    return getattr(app.settings.find("web"), key, default)
 
 
 def limits_for(app: Application) -> Limits:

@@ -6,13 +6,14 @@ from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING, Final
 
 from actionhero import Connection, MalformedRequest, Principal, SignInRequired, TypedError
+from actionhero.transport import is_loopback
 from actionhero_mcp.admission import Admitted, Refused
 from actionhero_mcp.catalog import catalog_for
 from actionhero_mcp.challenges import Challenge, header_of
 from actionhero_mcp.handshake import SESSION
 from actionhero_mcp.jsonrpc import RpcError
 from actionhero_mcp.limits import CallerLimits
-from actionhero_mcp.origins import OriginCheck, is_loopback
+from actionhero_mcp.origins import OriginCheck
 from actionhero_mcp.refusals import Refusals
 from actionhero_mcp.revisions import INTERNAL_ERROR, INVALID_REQUEST
 from actionhero_mcp.settings import McpSettings

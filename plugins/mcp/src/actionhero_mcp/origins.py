@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import ipaddress
 from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
+
+from actionhero.transport import is_loopback
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -80,12 +81,3 @@ def host_name(host: str) -> str:
     if host.startswith("["):
         return host[1:].partition("]")[0]
     return host.partition(":")[0]
-
-
-@lru_cache(maxsize=1024)
-def is_loopback(host: str) -> bool:
-    """Return whether only this machine can connect to a host."""
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"

@@ -9,10 +9,9 @@ from typing import TYPE_CHECKING, Any, Final
 from aiohttp import web
 
 from actionhero import File, PluginError, RunMode
-from actionhero.transport import parts
+from actionhero.transport import is_loopback, parts
 from actionhero_mcp.catalog import Catalog, catalog_for, declared_of
 from actionhero_mcp.declaration_checks import NAME
-from actionhero_mcp.origins import is_loopback
 from actionhero_mcp.settings import McpSettings
 from actionhero_web import WebSettings
 

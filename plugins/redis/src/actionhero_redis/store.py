@@ -143,7 +143,4 @@ def _no_program_message(settings: RedisSettings) -> str:
 
 def _workers(app: Application) -> int:
     """Return the number of web workers; this package does not depend on `actionhero-web`."""
-    for section in app.settings:
-        if section.section == "web":
-            return int(getattr(section, "workers", 1))
-    return 1
+    return int(getattr(app.settings.find("web"), "workers", 1))

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import ipaddress
 from dataclasses import dataclass
 from typing import Final
 from urllib.parse import SplitResult, urlsplit
 
 from actionhero import ConfigurationError
+from actionhero.transport import is_loopback
 
 #: The path of the document, below the prefix of the API.
 DOCUMENT_PATH: Final = "/swagger"
@@ -56,10 +56,7 @@ class ServerUrl:
     @property
     def is_loopback(self) -> bool:
         """Whether the host is this machine."""
-        try:
-            return ipaddress.ip_address(self.host).is_loopback
-        except ValueError:
-            return self.host == "localhost" or self.host.endswith(".localhost")
+        return self.host.endswith(".localhost") or is_loopback(self.host)
 
     @property
     def api_urls(self) -> list[str]:

@@ -116,12 +116,11 @@ def _check_page(app: Application) -> list[Diagnosis]:
     """Check the access to the operator page, if there is an HTTP server."""
     settings = app.get(TasksSettings)
     # By name, because this package does not depend on actionhero-web and actionhero-console.
-    sections = {section.section: section for section in app.settings}
-    if not settings.page or "web" not in sections:
+    if not settings.page or app.settings.find("web") is None:
         return []
     name = "tasks.operator_password"
     if settings.operator_password is None:
-        if getattr(sections.get("console"), "path", ""):
+        if getattr(app.settings.find("console"), "path", ""):
             message = f"is not set; {settings.page} leads to the console, if it has operators"
         elif app.environment == "development":
             message = f"is not set; {settings.page} is available to clients on this machine only"

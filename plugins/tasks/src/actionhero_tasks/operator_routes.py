@@ -38,7 +38,7 @@ def links_for(app: Application, origin: str) -> list[Link]:
 def _redirects_for(app: Application) -> list[web.AbstractRouteDef] | None:
     """Return the routes from the page to the console; `None` without a console."""
     # By name, because this package does not depend on actionhero-console.
-    if not any(section.section == "console" for section in app.settings):
+    if app.settings.find("console") is None:
         return None
     from actionhero_tasks.console_panel import redirects_for
 

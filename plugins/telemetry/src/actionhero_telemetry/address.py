@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from ipaddress import ip_address
-
 
 def parse_address(text: str) -> tuple[str, int]:
     """Return the host and the port of an address such as `127.0.0.1:9464` or `[::1]:9464`.
@@ -16,13 +14,3 @@ def parse_address(text: str) -> tuple[str, int]:
     if not colon or not host or not port.isascii() or not port.isdigit() or int(port) > 65535:
         raise ValueError("should be a host and a port, such as '127.0.0.1:9464'")
     return host, int(port)
-
-
-def is_loopback(host: str) -> bool:
-    """Return whether only processes of this machine reach a host."""
-    if host == "localhost":
-        return True
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return False

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from actionhero_telemetry.address import is_loopback, parse_address
+from actionhero.transport import is_loopback
+from actionhero_telemetry.address import parse_address
 from actionhero_telemetry.declarations import declaration_errors
 from actionhero_telemetry.metrics import declared_metrics
 from actionhero_telemetry.settings import TelemetrySettings

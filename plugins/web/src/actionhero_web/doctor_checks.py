@@ -5,7 +5,7 @@ from __future__ import annotations
 import ipaddress
 from typing import TYPE_CHECKING
 
-from actionhero.transport import Diagnosis, Finding
+from actionhero.transport import Diagnosis, Finding, is_loopback
 from actionhero_web.settings import WebSettings
 
 if TYPE_CHECKING:
@@ -76,7 +76,7 @@ def _check_proxies(settings: WebSettings) -> Iterator[Diagnosis]:
     if not settings.trusted_proxies:
         # The server has no TLS of its own.
         remedy = "list the proxy that terminates TLS, or 'unix' for its Unix socket"
-        if settings.unix_socket is not None or _is_loopback(settings.host):
+        if settings.unix_socket is not None or is_loopback(settings.host):
             problem = "so all clients have the address of the proxy"
         else:
             problem = "so requests to this server are sent without TLS"
@@ -93,13 +93,6 @@ def _is_wide(text: str) -> bool:
     except ValueError:
         return False
     return network.prefixlen < _MIN_PREFIX_LENGTH[network.version]
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
 
 
 def _check_parser() -> Diagnosis:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import ipaddress
 import logging
 import os
 import sys
@@ -14,6 +13,7 @@ from aiohttp import web
 
 from actionhero import Server
 from actionhero.settings import ErrorsSettings
+from actionhero.transport import is_loopback
 from actionhero_web.application import REQUEST_HANDLER, build_application
 from actionhero_web.connections.http_server import HttpServer
 from actionhero_web.connections.listener import BACKLOG, HANDSHAKE_SECONDS, drain_backlog, listen
@@ -187,14 +187,6 @@ class WebServer(Server):
             return
         if self._settings.unix_socket is None and not is_loopback(self._settings.host):
             app.pipeline.show_tracebacks = False
-
-
-def is_loopback(host: str) -> bool:
-    """Return whether only this machine can connect to `host`."""
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
 
 
 def _url(address: Any, prefix: str) -> str:

@@ -7,6 +7,8 @@ import re
 from functools import lru_cache
 from typing import TYPE_CHECKING, Final, NamedTuple, TypeAlias
 
+from actionhero.transport import parse_ip_address
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
@@ -181,13 +183,7 @@ def _address(text: str) -> _Address | None:
     match = _ADDRESS.fullmatch(text)
     if match is not None:
         text = match[1] or match[2]
-    try:
-        address = ipaddress.ip_address(text.partition("%")[0])
-    except ValueError:
-        return None
-    # A dual-stack socket reports 1.2.3.4 as ::ffff:1.2.3.4.
-    mapped = address.ipv4_mapped if address.version == 6 else None
-    return mapped or address
+    return parse_ip_address(text)
 
 
 def _checked_network(text: str) -> _Network:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import ipaddress
 from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
 from aiohttp import HttpVersion11
 
 from actionhero import UnsupportedMediaType
+from actionhero.transport import is_loopback
 from actionhero_web.bodies.media import MediaType, media_type_of
 from actionhero_web.connections.client_resolver import remote_address
 from actionhero_web.connections.proxy import TrustedProxies
@@ -116,11 +116,4 @@ def _host_of(host: str) -> str:
 
 
 def _is_loopback(name: str) -> bool:
-    if name == "localhost" or name.endswith(".localhost"):
-        return True
-    try:
-        address = ipaddress.ip_address(name.partition("%")[0])
-    except ValueError:
-        return False
-    mapped = address.ipv4_mapped if address.version == 6 else None
-    return (mapped or address).is_loopback
+    return name.endswith(".localhost") or is_loopback(name)

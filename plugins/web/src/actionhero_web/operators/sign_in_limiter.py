@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import ipaddress
 import math
 import time
 from collections import OrderedDict
 from typing import TYPE_CHECKING, Final
 
-from actionhero.transport import backoff_seconds
+from actionhero.transport import backoff_seconds, client_network
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -22,8 +21,6 @@ MAX_DELAY_SECONDS: Final = 300.0
 EXPIRY_SECONDS: Final = 3600.0
 #: The maximum number of addresses in memory; those that failed least recently are dropped.
 MAX_ADDRESSES: Final = 10_000
-#: A client with an IPv6 address has at least all addresses with the same prefix of this length.
-IPV6_PREFIX_BITS: Final = 64
 
 
 class SignInLimiter:
@@ -40,7 +37,7 @@ class SignInLimiter:
 
     def retry_after_seconds(self, address: str | None) -> int:
         """Return the remaining delay for an address; 0 if it may try now."""
-        count, last = self._failures.get(_network_of(address), (0, 0.0))
+        count, last = self._failures.get(client_network(address), (0, 0.0))
         elapsed = self._clock() - last
         if count < MAX_FREE_FAILURES or elapsed >= EXPIRY_SECONDS:
             return 0
@@ -50,7 +47,7 @@ class SignInLimiter:
 
     def record_failure(self, address: str | None) -> None:
         """Count a failure."""
-        network, now = _network_of(address), self._clock()
+        network, now = client_network(address), self._clock()
         count, last = self._failures.pop(network, (0, now))
         if now - last >= EXPIRY_SECONDS:
             count = 0
@@ -60,17 +57,4 @@ class SignInLimiter:
 
     def reset(self, address: str | None) -> None:
         """Forget the failures of an address."""
-        self._failures.pop(_network_of(address), None)
-
-
-def _network_of(address: str | None) -> str:
-    """Return the IPv4 address, or the IPv6 network, of a client."""
-    try:
-        ip = ipaddress.ip_address((address or "").partition("%")[0])
-    except ValueError:
-        return address or ""
-    if ip.version == 4:
-        return str(ip)
-    if ip.ipv4_mapped is not None:
-        return str(ip.ipv4_mapped)
-    return str(ipaddress.ip_network((ip, IPV6_PREFIX_BITS), strict=False))
+        self._failures.pop(client_network(address), None)

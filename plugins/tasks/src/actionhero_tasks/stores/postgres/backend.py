@@ -63,4 +63,4 @@ def connection_options(credentials: dict[str, Any]) -> dict[str, Any]:
 def _db_settings(app: Application) -> Any:
     """Return the settings of actionhero-db, or `None` if it is not active."""
     # By name, because this package does not depend on actionhero-db.
-    return next((section for section in app.settings if section.section == "db"), None)
+    return app.settings.find("db")

@@ -46,4 +46,4 @@ class RedisBackend(StoreBackend):
 def _redis_settings(app: Application) -> Any:
     """Return the settings of actionhero-redis, or `None` if it is not active."""
     # By name, because this package does not depend on actionhero-redis.
-    return next((section for section in app.settings if section.section == "redis"), None)
+    return app.settings.find("redis")
