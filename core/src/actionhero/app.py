@@ -34,6 +34,7 @@ from actionhero.server import Server
 from actionhero.settings import (
     CORE_SETTINGS,
     ActionsSettings,
+    AppSettings,
     ErrorsSettings,
     LoadedSettings,
     ProcessSettings,
@@ -158,6 +159,15 @@ class App:
             # One error is reported already; its actions, too, would be those of another plugin.
             modules = []
         return cls(sources, mode, host, modules, settings)
+
+    def secret_key(self) -> str:
+        """Return `app.secret_key`; outside of production a generated one, if it is not set.
+
+        Raises:
+            ConfigurationError: It is not set in production, or the generated key cannot be read
+                or written.
+        """
+        return self.get(AppSettings).get_secret_key(self.environment).get_secret_value()
 
     def get(self, type_: type[Resource]) -> Resource:
         """Return the settings of a section class, or the resource provided as `type_`.

@@ -148,6 +148,14 @@ class Application(Protocol):
     def grace_seconds(self) -> float:
         """How long open calls may continue after the shutdown began, in seconds."""
 
+    def secret_key(self) -> str:
+        """Return `app.secret_key`; outside of production a generated one, if it is not set.
+
+        Raises:
+            ConfigurationError: It is not set in production, or the generated key cannot be read
+                or written.
+        """
+
     def get(self, type_: type[Resource]) -> Resource:
         """Return the settings of a section class, or the resource provided as `type_`.
 

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from actionhero.application import RunMode
 from actionhero.cli.action_names import ActionNameCache
 from actionhero.cli.command_context import CommandContext
 from actionhero.cli.error_output import write_error
@@ -16,7 +15,6 @@ from actionhero.cli.input_options import input_options
 from actionhero.cli.operations import record_call
 from actionhero.cli.output import (
     StreamWriter,
-    configure_logs,
     refuse_lone_surrogates,
     write_value,
 )
@@ -162,11 +160,7 @@ def loaded_app(context: click.Context) -> App:
     if app is None:
         # Shell completion parses the options before the command without running the group.
         command_context = context.obj or CommandContext(context.find_root().params)
-        app = command_context.load(RunMode.CLI)
-        # Without the log line of the call, unless a level is set.
-        configure_logs(app, level="warn")
-        app.raise_for_problems()
-        context.meta["app"] = app
+        app = context.meta["app"] = command_context.load_app()
     return app
 
 

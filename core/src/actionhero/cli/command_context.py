@@ -70,7 +70,7 @@ class CommandContext:
         return read_sources(self._location, command_line=self._overrides)
 
     def load(self, mode: RunMode) -> App:
-        """Load the application. Its errors are in `problems`."""
+        """Load the application. Its errors are in `problems`; see `load_app`."""
         from actionhero.app import App  # noqa: PLC0415
 
         sources = self.sources()
@@ -88,4 +88,20 @@ class CommandContext:
         if hasattr(root, "add_plugin_commands"):
             root.add_plugin_commands(app.plugins)
             app.problems.extend(error for error in root.problems if error not in app.problems)
+        return app
+
+    def load_app(self) -> App:
+        """Load the application of a command that ends by itself, with warnings on stderr.
+
+        The setting `logs.level` overrides the level of the log.
+
+        Raises:
+            PluginError: The application has problems.
+        """
+        from actionhero.application import RunMode  # noqa: PLC0415
+        from actionhero.cli.output import configure_logs  # noqa: PLC0415
+
+        app = self.load(RunMode.CLI)
+        configure_logs(app, level="warn")
+        app.raise_for_problems()
         return app

@@ -15,7 +15,6 @@ from actionhero.cli.standard_streams import reserve_stdout
 from actionhero.errors import BootError, PluginError
 from actionhero.health import Diagnosis, Finding, Health
 from actionhero.process.orphans import find_orphans
-from actionhero.settings import AppSettings
 
 if TYPE_CHECKING:
     from actionhero.app import App
@@ -127,7 +126,7 @@ def _check_deployment(app: App) -> list[Diagnosis]:
 
 def _check_secret_key(app: App) -> list[Diagnosis]:
     try:
-        key = app.get(AppSettings).get_secret_key(app.environment).get_secret_value()
+        key = app.secret_key()
     except BootError as error:
         return [Diagnosis("app.secret_key", Finding.FAILED, str(error))]
     if len(key) >= MIN_KEY_LENGTH and len(set(key)) >= MIN_KEY_DISTINCT:

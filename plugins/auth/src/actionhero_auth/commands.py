@@ -8,12 +8,11 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import click
 
-from actionhero import ConfigurationError, RunMode, ServiceUnavailable, UnavailableError
+from actionhero import ConfigurationError, ServiceUnavailable, UnavailableError
 from actionhero.cli import (
     EXIT_FAILED,
     UserType,
     audited,
-    configure_logs,
     reserve_stdout,
     write_json,
     write_rows,
@@ -203,10 +202,9 @@ def _load(context: CommandContext) -> App:
 
     Raises:
         ConfigurationError: It does not accept API keys.
+        PluginError: It has problems.
     """
-    app = context.load(RunMode.CLI)
-    configure_logs(app, level="warn")
-    app.raise_for_problems()
+    app = context.load_app()
     if not app.has(ApiKeys):
         raise ConfigurationError(
             "this application has no API keys: auth.api_keys is false, or there is no database; "

@@ -11,7 +11,6 @@ import aiohttp_session
 from aiohttp.web import BaseRequest
 from redis import exceptions
 
-from actionhero.settings import AppSettings
 from actionhero.transport import dumps, loads, new_identifier
 from actionhero_console.operators import Account, Operator, Role, accounts_of, sources_of
 from actionhero_console.passwords import hash_password
@@ -100,7 +99,7 @@ class ConsoleAccess:
         self._verifications = asyncio.Semaphore(_MAX_VERIFICATIONS)
         self._tokens = SignedTokens(
             "actionhero.console",
-            lambda: app.get(AppSettings).get_secret_key(app.environment).get_secret_value(),
+            app.secret_key,
             ttl_seconds=int(settings.session.total_seconds()),
         )
         self.storage = PassStorage(self.requests, self._tokens)

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, TypeVar
 
 import click
 
-from actionhero import ConfigurationError, RunMode
-from actionhero.cli import audited, configure_logs, format_option, write_rows
+from actionhero import ConfigurationError
+from actionhero.cli import audited, format_option, write_rows
 from actionhero.settings import AppSettings
 from actionhero_db.configuration import database_url
 from actionhero_db.database import Database
@@ -54,7 +54,7 @@ def status(context: CommandContext, format_: str) -> None:
     Exits 1 if any are pending, if models have changed since their newest migration, or if the
     database has migrations that this release does not know; 78 if a file cannot be loaded.
     """
-    app = _load(context)
+    app = context.load_app()
     result = _with_engine(app, read_status)
     rows = [
         {"label": item.label, "name": item.name, "applied": item.applied, "file": item.known}
@@ -103,7 +103,7 @@ def make(
     The migration is run on empty tables first, forward and backward. A change that fails, or that
     existing rows cannot satisfy, is rejected: a new field that is not nullable needs db_default=….
     """
-    app = _load(context)
+    app = context.load_app()
     selected = label or _application_label(app)
     decisions = Decisions.parse(renames, drops)
     if sys.stdin is not None and sys.stdin.isatty():
@@ -136,7 +136,7 @@ def migrate(context: CommandContext, label: str | None, name: str | None) -> Non
     What they delete is listed first. It is not asked: their files were confirmed when they were
     written, and a deployment has no one to answer.
     """
-    app = _load(context)
+    app = context.load_app()
     with audited(app, context, "db.migrate", {"label": label, "name": name}):
         steps: list[str] = []
 
@@ -159,7 +159,7 @@ def rollback(context: CommandContext, label: str, name: str | None) -> None:
     Tables and columns that the migration created are dropped, with their data. They are listed
     first.
     """
-    app = _load(context)
+    app = context.load_app()
     with audited(app, context, "db.rollback", {"label": label, "name": name}):
         _with_engine(app, lambda engine: engine.rollback(label, name, click.echo))
 
@@ -171,7 +171,7 @@ def rollback(context: CommandContext, label: str, name: str | None) -> None:
 @click.pass_obj
 def sql(context: CommandContext, label: str, name: str, backward: bool) -> None:
     """Print the SQL statements of a migration, without running them."""
-    app = _load(context)
+    app = context.load_app()
     lines = _with_engine(app, lambda engine: engine.sql(label, name, backward=backward))
     for line in lines:
         click.echo(line if line.startswith("--") or line.endswith(";") else f"{line};")
@@ -182,7 +182,7 @@ def sql(context: CommandContext, label: str, name: str, backward: bool) -> None:
 @click.pass_obj
 def clear(context: CommandContext, yes: bool) -> None:
     """Delete every row of every model. Tables and migrations stay. Refused in production."""
-    app = _load(context)
+    app = context.load_app()
     if app.environment == "production":
         raise ConfigurationError(
             "'db clear' would delete every row, and is refused in production; if you mean it, "
@@ -200,13 +200,6 @@ def clear(context: CommandContext, yes: bool) -> None:
     with audited(app, context, "db.clear", {}) as facts:
         tables = facts["tables"] = _with_engine(app, run)
     click.echo(f"cleared {', '.join(tables) or 'nothing'}")
-
-
-def _load(context: CommandContext) -> Application:
-    app = context.load(RunMode.CLI)
-    configure_logs(app, level="warn")
-    app.raise_for_problems()
-    return app
 
 
 def _database(app: Application) -> Database:

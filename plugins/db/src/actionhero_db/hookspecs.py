@@ -4,15 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import pluggy
+from actionhero import hookspec
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from actionhero import Application
     from actionhero_db.models import Models
-
-hookspec = pluggy.HookspecMarker("actionhero")
 
 
 @hookspec

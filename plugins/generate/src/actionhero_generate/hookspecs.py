@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import pluggy
+from actionhero import hookspec
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from actionhero_generate.generator import Generator
-
-hookspec = pluggy.HookspecMarker("actionhero")
 
 
 @hookspec

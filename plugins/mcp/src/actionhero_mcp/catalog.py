@@ -47,7 +47,7 @@ class Catalog:
         prompts: list[OfferedPrompt] = []
         for action in app.actions:
             declared = declared_of(action)
-            methods = frozenset(route.method for route in _routes(action))
+            methods = frozenset(route.method for route in routes_of(action))
             tools += [OfferedTool(action, tool, methods) for tool in declared.tools]
             if every_action and not declared.tools:
                 tools.append(_operator_tool(action, methods))
@@ -172,10 +172,6 @@ def catalog_for(app: Application) -> Catalog:
     if not app.has(Catalog):
         app.provide(Catalog, Catalog(app))
     return app.get(Catalog)
-
-
-def _routes(action: RegisteredAction) -> Iterable[Any]:
-    return routes_of(action)
 
 
 def _operator_tool(action: RegisteredAction, methods: frozenset[str]) -> OfferedTool:

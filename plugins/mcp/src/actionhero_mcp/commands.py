@@ -10,11 +10,10 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from actionhero import RunMode, TypedError
+from actionhero import TypedError
 from actionhero.cli import (
     EXIT_CONFIGURATION,
     EXIT_FAILED,
-    configure_logs,
     format_option,
     reserve_stdout,
     write_error,
@@ -50,7 +49,7 @@ def mcp() -> None:
 @click.pass_obj
 def list_(context: CommandContext, format_: str, is_digest: bool) -> None:
     """List the tools, resources and prompts; as JSON with all that clients see."""
-    catalog = catalog_for(_load(context))
+    catalog = catalog_for(context.load_app())
     for text in warnings_of(catalog):
         click.echo(f"Warning: {text}", err=True)
     if is_digest:
@@ -66,7 +65,7 @@ def list_(context: CommandContext, format_: str, is_digest: bool) -> None:
 @click.pass_obj
 def inspect(context: CommandContext, tool: str) -> None:
     """Print the definition of TOOL as clients see it, and its size."""
-    catalog = catalog_for(_load(context))
+    catalog = catalog_for(context.load_app())
     offered = catalog.tools.get(tool)
     if offered is None:
         names = ", ".join(catalog.tools) or "none"
@@ -86,7 +85,7 @@ def call(context: CommandContext, tool: str, arguments: tuple[str, ...], is_json
 
     Exit codes: 0 success; 1 the tool failed; 2 invalid usage; 78 invalid settings or plugins.
     """
-    app = _load(context)
+    app = context.load_app()
     values = dict(map(_argument, arguments))
     principal = context.connection().principal
     try:
@@ -122,7 +121,7 @@ def check(context: CommandContext, against: Path) -> None:
     except (OSError, ValueError) as error:
         click.echo(f"Error: {against} is no list of definitions: {error}", err=True)
         sys.exit(EXIT_CONFIGURATION)
-    changes = changes_between(earlier, definitions_of(catalog_for(_load(context))))
+    changes = changes_between(earlier, definitions_of(catalog_for(context.load_app())))
     for change in changes:
         click.echo(change)
     if changes:
@@ -139,7 +138,7 @@ def install(
     context: CommandContext, client: str, url: str | None, is_stdio: bool, write: bool
 ) -> None:
     """Print the configuration for CLIENT, or write it to its file."""
-    app = _load(context)
+    app = context.load_app()
     path, document = configuration_for(app, client, url, is_stdio=is_stdio)
     if write:
         write_configuration(path, document)
@@ -162,21 +161,9 @@ def stdio(context: CommandContext, every_action: bool) -> None:
     from actionhero_mcp.standard_streams import serve_stdio
 
     with reserve_stdout() as stdout:
-        app = _load(context)
+        app = context.load_app()
         catalog = Catalog(app, every_action=True) if every_action else catalog_for(app)
         serve_stdio(app, catalog, stdout.fileno(), context.connection().principal)
-
-
-def _load(context: CommandContext) -> Application:
-    """Return the loaded application.
-
-    Raises:
-        PluginError: It has problems.
-    """
-    app = context.load(RunMode.CLI)
-    configure_logs(app, level="warn")
-    app.raise_for_problems()
-    return app
 
 
 async def _call(

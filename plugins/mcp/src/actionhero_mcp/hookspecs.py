@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-import pluggy
+from actionhero import hookspec
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -14,8 +14,6 @@ if TYPE_CHECKING:
 
     #: Of the principal, and the registered action.
     Visibility: TypeAlias = Callable[[Principal | None, Any], bool]
-
-hookspec = pluggy.HookspecMarker("actionhero")
 
 
 @hookspec

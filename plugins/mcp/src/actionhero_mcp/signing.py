@@ -10,7 +10,6 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from actionhero import MalformedRequest
-from actionhero.settings import AppSettings
 from actionhero.transport import dumps, loads
 from actionhero_mcp.settings import McpSettings
 
@@ -66,8 +65,7 @@ def signer_for(app: Application) -> Signer:
     if not app.has(Signer):
         keys = [key.get_secret_value().encode() for key in app.get(McpSettings).keys]
         if not keys:
-            secret = app.get(AppSettings).get_secret_key(app.environment).get_secret_value()
-            keys = [hmac.digest(secret.encode(), b"actionhero.mcp", "sha256")]
+            keys = [hmac.digest(app.secret_key().encode(), b"actionhero.mcp", "sha256")]
         app.provide(Signer, Signer(keys))
     return app.get(Signer)
 

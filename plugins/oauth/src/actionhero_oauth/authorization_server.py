@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
 
 from actionhero import AuditLog, Forbidden
-from actionhero.settings import AppSettings
 from actionhero_oauth.authorization_requests import AuthorizationRequests
 from actionhero_oauth.client_documents import ClientDocuments
 from actionhero_oauth.client_registry import ClientRegistry
@@ -58,11 +57,8 @@ class AuthorizationServer:
         def clients() -> RedisClients:
             return app.get(RedisClients)
 
-        def secret_key() -> str:
-            return app.get(AppSettings).get_secret_key(app.environment).get_secret_value()
-
         self._app = app
-        self.tokens = Tokens(secret_key)
+        self.tokens = Tokens(app.secret_key)
         self.clients = ClientRegistry(clients, settings, ClientDocuments(settings.trusted_clients))
         self.grants = Grants(clients, settings.refresh_ttl, settings.refresh_grace)
         self.requests = AuthorizationRequests(clients)

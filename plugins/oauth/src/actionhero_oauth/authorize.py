@@ -6,6 +6,8 @@ import re
 from typing import TYPE_CHECKING, Final
 from urllib.parse import urlencode
 
+from aiohttp import web
+
 from actionhero import RateLimited
 from actionhero_oauth.authorization_requests import AuthorizationRequest
 from actionhero_oauth.errors import OAuthError
@@ -13,8 +15,6 @@ from actionhero_oauth.redirects import redirect_host
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-
-    from aiohttp import web
 
     from actionhero_oauth.authorization_server import AuthorizationServer
     from actionhero_oauth.clients import Client
@@ -88,8 +88,6 @@ class Authorize:
         self, redirect_uri: str, state: str, parameters: Mapping[str, str]
     ) -> web.StreamResponse:
         """Return the redirect to a client, with `state` and `iss` (RFC 9207)."""
-        from aiohttp import web  # noqa: PLC0415 - as in all of this package
-
         values = {**parameters, **({"state": state} if state else {}), "iss": self._server.issuer}
         separator = "&" if "?" in redirect_uri else "?"
         headers = {

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import click
 
-from actionhero import RunMode, ServiceUnavailable, UnavailableError
-from actionhero.cli import EXIT_FAILED, UserType, configure_logs, format_option, write_rows
+from actionhero import ServiceUnavailable, UnavailableError
+from actionhero.cli import EXIT_FAILED, UserType, format_option, write_rows
 from actionhero.transport import run_interruptible
 from actionhero_oauth.authorization_server import AuthorizationServer, authorization_server_for
 
@@ -101,9 +101,7 @@ def _run(
     Raises:
         UnavailableError: Redis is unreachable, or its data is in the memory of a server.
     """
-    app = context.load(RunMode.CLI)
-    configure_logs(app, level="warn")
-    app.raise_for_problems()
+    app = context.load_app()
     from actionhero_redis import (  # noqa: PLC0415 - imports redis-py
         RedisClients,
         clients_for,

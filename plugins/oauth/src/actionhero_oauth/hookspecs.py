@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import pluggy
+from actionhero import hookspec
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -13,8 +13,6 @@ if TYPE_CHECKING:
     from actionhero_oauth.clients import ConsentPolicy
     from actionhero_oauth.pages import PageTemplate
     from actionhero_oauth.resources import ProtectedResource
-
-hookspec = pluggy.HookspecMarker("actionhero")
 
 
 @hookspec

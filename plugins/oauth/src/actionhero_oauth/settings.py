@@ -10,11 +10,10 @@ from urllib.parse import urlsplit
 from pydantic import SecretStr, field_validator, model_validator
 
 from actionhero import Field, Settings
+from actionhero.transport import is_loopback
 
 #: A scope token (RFC 6749 §3.3).
 _SCOPE: Final = re.compile(r"[!#-\[\]-~]+")
-#: Hosts that no other machine can use.
-LOOPBACK_HOSTS: Final = frozenset({"127.0.0.1", "::1", "localhost"})
 
 
 class KnownClient(Settings):
@@ -114,7 +113,7 @@ class OAuthSettings(Settings):
             raise ValueError("it must have no query, fragment or user (RFC 8414 §2)")
         if issuer.endswith("/"):
             raise ValueError("it must not end with a slash")
-        if parts.scheme == "http" and parts.hostname not in LOOPBACK_HOSTS:
+        if parts.scheme == "http" and not is_loopback(parts.hostname):
             raise ValueError("it must begin with https://")
         return issuer
 

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 from weakref import WeakValueDictionary
 
 from actionhero import AuditLog, Session, SessionStore
-from actionhero.settings import AppSettings
 from actionhero.transport import ABSENT
 from actionhero_redis import RedisClients
 from actionhero_sessions.cookie import SessionCookie, new_id
@@ -379,8 +378,7 @@ def sessions_for(app: Application) -> Sessions:
 
 
 def _handle_key_of(app: Application) -> bytes:
-    secret = app.get(AppSettings).get_secret_key(app.environment).get_secret_value()
-    return f"handles of sessions: {secret}".encode()
+    return f"handles of sessions: {app.secret_key()}".encode()
 
 
 def _cross_origin_of(app: Application) -> CrossOriginProtection:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import pluggy
+from actionhero import hookspec
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -17,8 +17,6 @@ if TYPE_CHECKING:
     from actionhero_tasks.job_observer import JobObserver
     from actionhero_tasks.job_questions import JobQuestions
     from actionhero_tasks.stores.backend import StoreBackend
-
-hookspec = pluggy.HookspecMarker("actionhero")
 
 
 @hookspec

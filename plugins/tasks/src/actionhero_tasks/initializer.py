@@ -6,7 +6,6 @@ import asyncio
 from typing import TYPE_CHECKING
 
 from actionhero import Initializer, RunMode, UnavailableError
-from actionhero.settings import AppSettings
 from actionhero_tasks.job import BrokerUnavailable, StoreUnavailable
 from actionhero_tasks.settings import TasksSettings
 from actionhero_tasks.store_factory import store_error
@@ -51,7 +50,7 @@ class TasksInitializer(Initializer):
             return
         if app.environment == "production" and _needs_secret_key(app):
             # Otherwise the first secret input, or the first sign-in to the page, would fail.
-            app.get(AppSettings).get_secret_key(app.environment)
+            app.secret_key()
         try:
             await self._tasks.check()
         except BrokerUnavailable as error:

@@ -8,7 +8,6 @@ from operator import methodcaller
 from typing import TYPE_CHECKING, Any, Final, Never, TypeVar
 
 from actionhero import NotFound, ServiceUnavailable
-from actionhero.settings import AppSettings
 from actionhero.transport import new_identifier
 from actionhero_tasks.batching import in_batches
 from actionhero_tasks.broker_signals import BrokerSignals
@@ -58,9 +57,7 @@ class Tasks:
 
     def __init__(self, app: Application) -> None:
         self._app = app
-        self.encryption = Encryption(
-            lambda: app.get(AppSettings).get_secret_key(app.environment).get_secret_value()
-        )
+        self.encryption = Encryption(app.secret_key)
         self._jobs = JobFactory(app, self.encryption)
         self._client = StoreClient(app, "tasks", delivers=True)
         self.signals = BrokerSignals(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import pluggy
+from actionhero import hookspec
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -19,8 +19,6 @@ if TYPE_CHECKING:
     from actionhero_web.files.static import StaticFiles
     from actionhero_web.observation import WebObserver
     from actionhero_web.responses.encoder import BodyEncoder
-
-hookspec = pluggy.HookspecMarker("actionhero")
 
 
 @hookspec

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from actionhero import Initializer, Transactions
-from actionhero.settings import AppSettings
 from actionhero_limits.idempotency.validation import idempotent_actions
 from actionhero_limits.settings import LimitsSettings
 
@@ -36,12 +35,11 @@ class IdempotencyInitializer(Initializer):
         committed = None
         if app.has(Transactions):
             committed = CommittedOutcomes(app.get(Transactions), store)
-        settings = app.get(AppSettings)
         self._idempotency = Idempotency(
             store,
             committed,
             app.get(LimitsSettings),
-            lambda: settings.get_secret_key(app.environment).get_secret_value(),
+            app.secret_key,
         )
         app.provide(Idempotency, self._idempotency)
 

@@ -21,7 +21,7 @@ from actionhero.cli import (
 )
 from actionhero.settings import LoggerSettings
 from actionhero.transport import run_interruptible
-from actionhero_tasks.commands.store_access import load_app, use_store
+from actionhero_tasks.commands.store_access import use_store
 from actionhero_tasks.job import JobState
 from actionhero_tasks.reports import Job, job_of
 from actionhero_tasks.tasks import FINAL_STATES, POLL_SECONDS, Tasks
@@ -48,7 +48,7 @@ def job() -> None:
 @click.pass_obj
 def status(context: CommandContext, id: str, format_: str) -> None:
     """Show the status of a job, and how to find its log lines. Exits 1 if it does not exist."""
-    app = load_app(context)
+    app = context.load_app()
     job = _find(app, id)
     values = {
         "id": job.id,
@@ -92,7 +92,7 @@ def result(context: CommandContext, id: str, wait: float) -> None:
 
     Exits 1 if the job has not ended, has failed, or does not exist, with a message on stderr.
     """
-    job = _find(load_app(context), id, wait)
+    job = _find(context.load_app(), id, wait)
     if job.state is JobState.DONE:
         write_json(job.result)
         return
@@ -106,7 +106,7 @@ def result(context: CommandContext, id: str, wait: float) -> None:
 @click.pass_obj
 def progress(context: CommandContext, id: str) -> None:
     """Print the progress that the action has reported, as JSON."""
-    job = _find(load_app(context), id)
+    job = _find(context.load_app(), id)
     values: dict[str, Any] = {
         "state": job.state,
         "done": job.progress,
@@ -131,7 +131,7 @@ def cancel(context: CommandContext, id: str, wait: float) -> None:
     A worker cancels a running job within about a second. Exits 1 if the job has ended, or does not
     exist.
     """
-    app = load_app(context)
+    app = context.load_app()
     with audited(app, context, "tasks.cancel", {"jobs": [id]}) as facts:
         is_cancelled = facts["count"] = int(_cancel(app, id))
     if not is_cancelled:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from actionhero.cli import audited
-from actionhero_tasks.commands.store_access import load_app, use_store
+from actionhero_tasks.commands.store_access import use_store
 
 if TYPE_CHECKING:
     from actionhero.cli import CommandContext
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 @click.pass_obj
 def pause(context: CommandContext, queue: str) -> None:
     """Pause a queue: until it is resumed, no worker claims its jobs. Running jobs go on."""
-    app = load_app(context)
+    app = context.load_app()
     with audited(app, context, "tasks.pause", {"queue": queue}):
         changed = use_store(app, lambda store: store.pause_queue(queue))
     if not changed:
@@ -30,7 +30,7 @@ def pause(context: CommandContext, queue: str) -> None:
 @click.pass_obj
 def resume(context: CommandContext, queue: str) -> None:
     """Resume a paused queue."""
-    app = load_app(context)
+    app = context.load_app()
     with audited(app, context, "tasks.resume", {"queue": queue}):
         changed = use_store(app, lambda store: store.resume_queue(queue))
     if not changed:

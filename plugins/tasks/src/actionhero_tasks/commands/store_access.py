@@ -1,4 +1,4 @@
-"""Access to the application and the job store, for the commands of this package."""
+"""`use_store`: access to the job store, for the commands of this package."""
 
 from __future__ import annotations
 
@@ -6,8 +6,6 @@ from typing import TYPE_CHECKING, TypeVar
 
 import click
 
-from actionhero import RunMode
-from actionhero.cli import configure_logs
 from actionhero_tasks.job import InvalidText, StoreUnavailable
 from actionhero_tasks.store_factory import open_store, store_error
 
@@ -15,22 +13,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from actionhero import Application
-    from actionhero.cli import CommandContext
     from actionhero_tasks.stores.inspection import JobInspection
 
 Result = TypeVar("Result")
-
-
-def load_app(context: CommandContext) -> Application:
-    """Load the application without starting it.
-
-    Raises:
-        PluginError: A plugin or the configuration is invalid.
-    """
-    app = context.load(RunMode.CLI)
-    configure_logs(app, level="warn")
-    app.raise_for_problems()
-    return app
 
 
 def use_store(app: Application, function: Callable[[JobInspection], Result]) -> Result:

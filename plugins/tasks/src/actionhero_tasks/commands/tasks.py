@@ -12,7 +12,7 @@ import click
 
 from actionhero.cli import audited, format_option, write_json, write_rows
 from actionhero_tasks.commands.pausing import pause, resume
-from actionhero_tasks.commands.store_access import load_app, use_store
+from actionhero_tasks.commands.store_access import use_store
 from actionhero_tasks.dramatiq.global_broker import declarations, is_imported
 from actionhero_tasks.job import JobState, QueueCounts
 from actionhero_tasks.reports import job_of
@@ -57,7 +57,7 @@ def tasks(context: click.Context, format_: str) -> None:
     """Show queues, workers, schedules and actors of dramatiq; or manage dead letters."""
     if context.invoked_subcommand is not None:
         return
-    app = load_app(context.obj)
+    app = context.obj.load_app()
     counts, paused, loads, now = use_store(
         app,
         lambda store: (
@@ -95,7 +95,7 @@ tasks.add_command(resume)
 @click.pass_obj
 def workers(context: CommandContext, format_: str) -> None:
     """List the live workers, and how many jobs each runs."""
-    loads = use_store(load_app(context), lambda store: store.worker_loads())
+    loads = use_store(context.load_app(), lambda store: store.worker_loads())
     write_rows(_worker_rows(loads), _WORKERS, format_)
 
 
@@ -104,7 +104,7 @@ def workers(context: CommandContext, format_: str) -> None:
 @click.pass_obj
 def schedules(context: CommandContext, format_: str) -> None:
     """List the recurring actions, and when each is due next."""
-    app = load_app(context)
+    app = context.load_app()
     now = use_store(app, lambda store: store.now_ms())
     write_rows(_schedule_rows(app, now), _SCHEDULES, format_)
 
@@ -118,7 +118,7 @@ def schedules(context: CommandContext, format_: str) -> None:
 @click.pass_obj
 def dead(context: CommandContext, queue: str | None, limit: int, format_: str) -> None:
     """List the dead letters: jobs that have failed permanently, the newest first."""
-    app = load_app(context)
+    app = context.load_app()
     records = use_store(app, lambda store: store.jobs(JobState.DEAD, queue, limit=limit))
     rows: list[dict[str, Any]] = []
     for job in map(job_of, records):
@@ -207,7 +207,7 @@ def _actor_rows() -> list[dict[str, Any]]:
 def _for_each(context: CommandContext, ids: tuple[str, ...], every: bool, operation: str) -> None:
     if bool(ids) == every:
         raise click.UsageError("pass the ids of jobs, or --all")
-    app = load_app(context)
+    app = context.load_app()
 
     def apply(store: JobInspection) -> tuple[int, list[str]]:
         done = 0

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from actionhero.settings import AppSettings
 from actionhero_tasks.settings import TasksSettings
 from actionhero_web import OperatorAccess, SignedTokens
 
@@ -35,7 +34,7 @@ class Access:
         self._password = None if password is None else password.get_secret_value()
         self._tokens = SignedTokens(
             _PURPOSE,
-            lambda: app.get(AppSettings).get_secret_key(app.environment).get_secret_value(),
+            app.secret_key,
             ttl_seconds=int(settings.operator_session.total_seconds()),
         )
 
