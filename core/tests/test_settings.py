@@ -12,7 +12,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
 import pytest
-from pydantic import Field, RedisDsn, SecretStr, field_validator, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    RedisDsn,
+    SecretStr,
+    field_validator,
+    model_validator,
+)
 
 from actionhero import Secret, Settings
 from actionhero.errors import BootError, ConfigurationError
@@ -675,6 +683,34 @@ def test_missing_required_settings_are_an_error() -> None:
         "Expecting property name enclosed in double quotes (at column 2)",
         "mail.senders: required setting; set ACTIONHERO_MAIL__SENDERS, or 'senders' of [mail] in "
         "the settings file",
+    ]
+
+
+def test_keys_in_a_list_have_no_variables_of_their_own() -> None:
+    """The messages name the variable that contains the list, and the keys."""
+
+    class Sender(BaseModel):
+        model_config = ConfigDict(extra="forbid")
+        address: str
+
+    class MailSettings(Settings):
+        section: ClassVar[str] = "mail"
+        senders: list[Sender]
+        main: Sender | None = None
+
+    environ = {
+        "ACTIONHERO_MAIL__SENDERS": '[{"adress": "a"}]',
+        "ACTIONHERO_MAIL__MAIN": "{}",
+    }
+
+    lines = error_lines(environ, classes=[MailSettings])
+
+    assert sorted(lines) == [
+        "ACTIONHERO_MAIL__SENDERS.0.adress: unknown setting 'mail.senders.0.adress'; did you mean "
+        "'address'?",
+        "ACTIONHERO_MAIL__SENDERS.0: the key 'address' is required, and missing; add it",
+        "mail.main.address: required setting; set ACTIONHERO_MAIL__MAIN__ADDRESS, or "
+        "'main.address' of [mail] in the settings file",
     ]
 
 

@@ -240,6 +240,18 @@ def test_plugins_are_checked_for_their_authors(place: Place) -> None:
     assert "the command 'guest' cannot be imported: " in messages["commands", "failed"]
 
 
+def test_a_check_of_all_plugins_fails_for_one_that_is_not_installed(place: Place) -> None:
+    """It belongs to none of them. A check of other plugins is not concerned."""
+    place.enabled.append("nosuch")
+
+    every = place.run("plugins", "check")
+    one = place.run("plugins", "check", "hello")
+
+    assert every.code == 1
+    assert "problem: plugins.enabled contains 'nosuch', which is not installed" in every.stderr
+    assert (one.code, one.stderr) == (0, "")
+
+
 def test_config_shows_errors_at_their_settings(place: Place) -> None:
     """The valid settings of the section have their values."""
     place.write(

@@ -83,6 +83,7 @@ def test_an_unreachable_server_is_a_failure(folder: Path, redis_server: ThrowAwa
     assert "cannot be used" in results["initializers"][1]
     assert results["redis.server"][0] == Finding.FAILED
     assert "cannot be queried: " in results["redis.server"][1]
+    assert results["redis.server"][1].endswith("; start it, or correct REDIS_URL")
 
 
 def test_a_server_for_production_passes(folder: Path) -> None:

@@ -96,7 +96,8 @@ def check(context: CommandContext, names: tuple[str, ...], format_: str) -> None
     It checks the entry point, the requirements, the import of `plugin.py`, the names, the arguments
     and the results of hooks, the settings and the commands.
 
-    Exits with 1 if a check fails. Warnings are not failures.
+    Exits with 1 if a check fails, and without NAME also for other problems of the application, such
+    as a plugin that is enabled and not installed. Warnings are not failures.
     """
     app = context.load(RunMode.SERVER)
     selected = [_find(app, name) for name in names] or app.plugins.plugins[1:]
@@ -114,7 +115,10 @@ def check(context: CommandContext, names: tuple[str, ...], format_: str) -> None
         {"plugin": "Plugin", "check": "Check", "finding": "Finding", "message": "Message"},
         format_,
     )
-    if any(item.finding is Finding.FAILED for _, item in diagnoses):
+    reported = {item.message for _, item in diagnoses}
+    others = [] if names else [problem for problem in app.problems if problem not in reported]
+    print_problems(others)
+    if others or any(item.finding is Finding.FAILED for _, item in diagnoses):
         sys.exit(1)
 
 

@@ -93,7 +93,8 @@ def unknown_key(
     path = path or setting.path
     names = tuple(model.model_fields)
     match = _closest(path[-1], names)
-    if setting.origin.is_variable:
+    # A key within the value of a variable has no variable of its own.
+    if setting.origin.is_variable and path == setting.path:
         names = tuple(variable_name(*path[:-1], name) for name in names)
         match = match and variable_name(*path[:-1], match)
     hint = f"did you mean {match!r}?" if match else f"available: {', '.join(names) or 'none'}"
@@ -137,12 +138,22 @@ def invalid_value(
     return SettingError(str(origin), f"invalid value {message}")
 
 
-def missing(section: str, key: str) -> SettingError:
-    """Return the error of a required setting that is not set."""
+def missing(path: tuple[str, ...], setting: SettingValue | None) -> SettingError:
+    """Return the error of a required setting that is not set.
+
+    Args:
+        path: The path of the setting.
+        setting: The value that should contain it; `None` without one.
+    """
+    if setting is not None and any(map(str.isdecimal, path)):
+        # A part of a list has no variable of its own.
+        origin = setting.origin.nested(path[len(setting.path) : -1])
+        return SettingError(str(origin), f"the key {path[-1]!r} is required, and missing; add it")
+    section, *keys = path
     return SettingError(
-        f"{section}.{key}",
-        f"required setting; set {variable_name(section, key)}, or {key!r} of [{section}] in the "
-        f"settings file",
+        ".".join(path),
+        f"required setting; set {variable_name(*path)}, or {'.'.join(keys)!r} of [{section}] in "
+        "the settings file",
     )
 
 

@@ -143,7 +143,9 @@ class _SectionDraft:
                 ]
             elif first["type"] == "missing":
                 is_reported = path[0] in self.unparsed
-                group_errors = [] if is_reported else [errors.missing(section, ".".join(path))]
+                full_path = (section, *path)
+                setting = self._contribution(full_path) if len(path) > 1 else None
+                group_errors = [] if is_reported else [errors.missing(full_path, setting)]
             else:
                 group_errors = [self._value_error(path, group)]
             result += [error._replace(path=(section, *path[:1])) for error in group_errors]

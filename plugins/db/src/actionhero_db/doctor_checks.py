@@ -79,7 +79,8 @@ async def _diagnose_server(app: Application, url: DatabaseUrl) -> list[Diagnosis
             **options, timeout=settings.connect_timeout.total_seconds()
         )
     except (OSError, asyncpg.PostgresError) as error:
-        return [Diagnosis("db.server", Finding.FAILED, f"cannot be reached: {error}")]
+        message = f"cannot be reached: {error}; start it, or correct DATABASE_URL"
+        return [Diagnosis("db.server", Finding.FAILED, message)]
     try:
         max_connections = int(await connection.fetchval("SHOW max_connections"))
         return [

@@ -65,7 +65,8 @@ def _check_server(app: Application, store: Store) -> list[Diagnosis]:
         finally:
             client.close()
     except (RedisError, RedisClusterException) as error:
-        return [Diagnosis("redis.server", Finding.FAILED, f"cannot be queried: {error}")]
+        message = f"cannot be queried: {error}; start it, or correct REDIS_URL"
+        return [Diagnosis("redis.server", Finding.FAILED, message)]
 
 
 def _check_configuration(client: Any) -> Iterator[Diagnosis]:

@@ -52,7 +52,9 @@ def diagnose(app: Application, *, deploy: bool) -> list[Diagnosis]:
     try:
         store = open_store(app)
     except StoreUnavailable as error:
-        return [*diagnoses, Diagnosis("tasks.queue", Finding.FAILED, f"cannot be opened: {error}")]
+        remedy = "start the server, or correct its URL" if backend.is_shared else "repair the file"
+        message = f"cannot be opened: {error}; {remedy}"
+        return [*diagnoses, Diagnosis("tasks.queue", Finding.FAILED, message)]
     try:
         return [
             *diagnoses,
