@@ -73,6 +73,7 @@ class Scene:
         self.has_listener = has_listener
         #: Each runs once.
         self.after_load: Callable[[], Awaitable[None]] = nothing
+        self.after_save: Callable[[], Awaitable[None]] = nothing
         self.on_authorize: Callable[[], Awaitable[None]] = nothing
         self.on_connect: Callable[[], Awaitable[None]] = nothing
 
@@ -154,7 +155,15 @@ async def running(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> AsyncIterato
                 await scene.reach("after_load")
             return session
 
+        save = sessions.save
+
+        async def save_session(connection: Connection, session: Session) -> None:
+            await save(connection, session)
+            if connection.transport == "websocket":
+                await scene.reach("after_save")
+
         monkeypatch.setattr(sessions, "open", open_session)
+        monkeypatch.setattr(sessions, "save", save_session)
         server = next(each for each in app.app.servers if isinstance(each, WebServer))
         cookies = aiohttp.CookieJar(unsafe=True)
         async with aiohttp.ClientSession(
@@ -216,6 +225,26 @@ async def test_a_session_that_is_revoked_meanwhile_is_not_that_of_a_listed_user(
         async with scene.client.ws_connect("/ws") as socket:
             await reached.wait()
             await request(socket, "unsubscribe", channel="members")
+
+            assert await connections.list(USER) == []
+            assert await connections.count() == 1
+
+
+@pytest.mark.parametrize("is_signed_in", [False, True])
+async def test_a_session_that_is_revoked_while_it_is_saved_is_not_that_of_a_listed_user(
+    monkeypatch: pytest.MonkeyPatch, is_signed_in: bool
+) -> None:
+    """It was written, and the notice of its end came before the end of the call."""
+    async with running(Scene(), monkeypatch) as scene:
+        if not is_signed_in:
+            await scene.sign_out()
+        connections = scene.app.get(Connections)
+        async with scene.client.ws_connect("/ws") as socket:
+            await request(socket, "unsubscribe", channel="members")
+            assert await connections.count(USER) == int(is_signed_in)
+            scene.after_save = scene.revoke
+
+            await request(socket, "action", action="sign:in")
 
             assert await connections.list(USER) == []
             assert await connections.count() == 1

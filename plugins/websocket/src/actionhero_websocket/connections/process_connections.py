@@ -118,7 +118,11 @@ class ProcessConnections:
 
     def session_saved(self, connection: LiveConnection, session: Session) -> None:
         """Update the user of a connection."""
+        known = None if connection in self._users.unknown else connection.user_json
         self._users.update(connection, session)
+        if connection.is_open and connection.user_json not in ("", known):
+            # The session may have ended since it was written.
+            self.request_user(connection)
 
     # -- users ---------------------------------------------------------------------------------
 

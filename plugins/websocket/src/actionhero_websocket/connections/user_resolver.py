@@ -10,7 +10,7 @@ from actionhero.transport import is_no_user
 from actionhero_websocket.connections.connection_info import encode_user
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Iterable
+    from collections.abc import Awaitable, Callable, Collection
 
     from actionhero import Session
     from actionhero.transport import Pipeline
@@ -76,7 +76,7 @@ class UserResolver:
                 break
 
     @property
-    def unknown(self) -> Iterable[LiveConnection]:
+    def unknown(self) -> Collection[LiveConnection]:
         """The connections whose user is unknown."""
         return self._unknown
 
