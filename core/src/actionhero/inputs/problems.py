@@ -22,6 +22,11 @@ if TYPE_CHECKING:
     from actionhero.inputs.fields import InputFields
     from actionhero.inputs.unsupported import Unsupported
 
+#: How many problems are reported of one call, and the longest message of one of them, which may
+#: contain the input.
+MAX_PROBLEMS: Final = 1000
+MAX_MESSAGE_LENGTH: Final = 1000
+
 #: The prefixes that pydantic adds to the message of a validator's `ValueError` or
 #: `AssertionError`.
 VALIDATOR_PREFIXES: Final = {
@@ -163,7 +168,7 @@ class InputErrors:
         problems = []
         names = self._fields.names
         for name in values:
-            if name not in names:
+            if name not in names and len(problems) < MAX_PROBLEMS:
                 message = f"Unknown param: {name} ({name_hint(name, sorted(names))})"
                 problems.append(Problem(pointer_to((name,)), message, "extra_forbidden"))
         return problems
@@ -181,12 +186,14 @@ def problem_at(detail: ErrorDetails, location: Iterable[Any]) -> Problem:
         message = message.replace("a valid timedelta", "a valid duration", 1)
     else:
         message = _JSON_MESSAGES.get(kind, message)
+    if len(message) > MAX_MESSAGE_LENGTH:
+        message = f"{message[:MAX_MESSAGE_LENGTH]}…"
     return Problem(pointer_to(location), message, kind)
 
 
 def details_of(error: ValidationError) -> list[ErrorDetails]:
-    """Return the errors of pydantic."""
-    return error.errors(include_url=False, include_context=False)
+    """Return the errors of pydantic that are reported."""
+    return error.errors(include_url=False, include_context=False)[:MAX_PROBLEMS]
 
 
 def is_integral(detail: ErrorDetails) -> bool:
@@ -195,10 +202,12 @@ def is_integral(detail: ErrorDetails) -> bool:
     JSON does not distinguish `436.0` from `436`, and by JSON Schema both are integers.
     """
     value = detail["input"]
-    return type(value) is float and detail["type"] in _INTEGER_TYPES and _integer(value) is not None
+    return (
+        type(value) is float and detail["type"] in _INTEGER_TYPES and integer_of(value) is not None
+    )
 
 
-def _integer(value: float) -> int | None:
+def integer_of(value: float) -> int | None:
     """Return the integer that a document contains as a float; `None` if it is not known.
 
     From 2**53 on, a float identifies an integer of few digits only, such as `1e18`. Larger ones
@@ -226,7 +235,7 @@ def convert_integers(details: Iterable[ErrorDetails], values: Any) -> bool:
         for part in way:
             container = container[part]
         if _contains(container, last) and type(container[last]) is float:
-            container[last] = _integer(container[last])
+            container[last] = integer_of(container[last])
             changed = True
     return changed
 

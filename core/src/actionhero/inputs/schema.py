@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from copy import deepcopy
+from copy import copy, deepcopy
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -10,11 +10,13 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 from actionhero import json
 from actionhero.inputs.annotations import is_secret, with_portable_typed_dicts
+from actionhero.inputs.bounded_errors import with_bounded_errors
 from actionhero.inputs.defaults import default_fault
 from actionhero.inputs.exact_values import with_exact_values
 from actionhero.inputs.field_faults import constraint_fault
 from actionhero.inputs.fields import InputField, InputFields
 from actionhero.inputs.problems import (
+    MAX_PROBLEMS,
     InputErrors,
     convert_integers,
     details_of,
@@ -25,7 +27,7 @@ from actionhero.inputs.validators import MixedValidator, TextValidator, validato
 from actionhero.redaction import Secret, SecretMarker
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Mapping, Sequence, Set
 
     from actionhero.errors import Problem
 
@@ -77,6 +79,8 @@ class InputSchema(InputFields):
         model = isinstance(type_, type) and issubclass(type_, BaseModel)
         #: Whether JSON and the values parsed from it validate alike.
         self._is_native = model and self._reader.is_native
+        #: Whether lists have at most one error each.
+        self._is_bounded = False
 
     def from_json(self, body: bytes) -> Any:
         """Validate a JSON object strictly: a string is not a number.
@@ -90,13 +94,15 @@ class InputSchema(InputFields):
         try:
             return self._validate_json(body, strict=True)
         except ValidationError as error:
+            if self._exceeds(error):
+                return self._bounded.from_json(body)
             details = details_of(error)
         values = None
         if self._errors.needs_values(details):
             values = json.loads_object(body)
             # Pydantic does not parse the digits of a huge integer.
             self._refuse_unsupported(values)
-            if convert_integers(details, values):
+            if not self._is_bounded and convert_integers(details, values):
                 return self._from_object(values)
         raise self._errors.from_validation(details, values)
 
@@ -128,13 +134,15 @@ class InputSchema(InputFields):
                 # A date, for example, is a string in JSON, and only a date in strict Python.
                 inputs = self._validate_json(json.dumps(values), strict=True)
         except ValidationError as error:
+            if self._exceeds(error):
+                return self._bounded._from_object(values, other_problems)
             details = details_of(error)
         else:
             if other_problems:
                 raise self._errors.invalid(list(other_problems), values)
             return inputs
-        if convert_integers(details, copy := deepcopy(values)):
-            return self._from_object(copy, other_problems)
+        if not self._is_bounded and convert_integers(details, converted := deepcopy(values)):
+            return self._from_object(converted, other_problems)
         raise self._errors.from_validation(details, values, list(other_problems))
 
     def from_text(self, text: Mapping[str, Sequence[Any]], *, refuse_unknown: bool = False) -> Any:
@@ -157,6 +165,8 @@ class InputSchema(InputFields):
         try:
             inputs = self._text_validator.validate(values)
         except ValidationError as error:
+            if self._exceeds(error):
+                return self._bounded._from_texts(values, problems)
             raise self._errors.from_validation(details_of(error), values, problems) from None
         if problems:
             raise self._errors.invalid(problems, values)
@@ -212,13 +222,18 @@ class InputSchema(InputFields):
         if form or not body:
             return self._from_texts(merged)
         self._refuse_unsupported(merged)
+        return self._from_mixed(merged, text_names)
+
+    def _from_mixed(self, merged: dict[str, Any], text_names: Set[str]) -> Any:
         try:
             return self._mixed_validator.validate(merged, text_names)
         except ValidationError as error:
+            if self._exceeds(error):
+                return self._bounded._from_mixed(merged, text_names)
             details = details_of(error)
-        if convert_integers(details, copy := deepcopy(merged)):
+        if not self._is_bounded and convert_integers(details, converted := deepcopy(merged)):
             try:
-                return self._mixed_validator.validate(copy, text_names)
+                return self._mixed_validator.validate(converted, text_names)
             except ValidationError as error:
                 details = details_of(error)
         raise self._errors.from_validation(details, merged)
@@ -241,6 +256,23 @@ class InputSchema(InputFields):
     def constraint_fault(self) -> str | None:
         """Return the first fault in the arguments of `Field(…)`, if there is one."""
         return constraint_fault(self.type)
+
+    def _exceeds(self, error: ValidationError) -> bool:
+        """Return whether inputs have more errors than are reported, and are validated again."""
+        return not self._is_bounded and error.error_count() > MAX_PROBLEMS
+
+    @cached_property
+    def _bounded(self) -> InputSchema:
+        """The same schema, in which lists have at most one error each."""
+        bounded = copy(self)
+        for name in ("_text_validator", "_mixed_validator"):
+            vars(bounded).pop(name, None)
+        bounded._core_schema = with_bounded_errors(self._core_schema)
+        validator = validator_of(bounded._core_schema)
+        bounded._validate_json = validator.validate_json
+        bounded._validate_python = validator.validate_python
+        bounded._is_bounded = True
+        return bounded
 
     @cached_property
     def _text_validator(self) -> TextValidator:

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from itertools import islice
 from typing import Any, NamedTuple
+
+from actionhero.inputs.problems import MAX_PROBLEMS
 
 
 class Unsupported(NamedTuple):
@@ -17,10 +20,10 @@ class Unsupported(NamedTuple):
 def find_unsupported(values: Mapping[Any, Any]) -> list[Unsupported]:
     """Return the unsupported values, and the unsupported names of objects, in inputs.
 
-    An infinity is a number that overflowed a float.
+    At most as many as are reported. An infinity is a number that overflowed a float.
     """
     # Most inputs are without faults, and this is faster than to list them.
-    return list(_unsupported(values, ())) if _may_contain(values) else []
+    return list(islice(_unsupported(values, ()), MAX_PROBLEMS)) if _may_contain(values) else []
 
 
 def _may_contain(value: Any) -> bool:
