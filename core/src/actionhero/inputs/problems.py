@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from decimal import Decimal
-from sys import float_info
 from typing import TYPE_CHECKING, Any, Final, get_args
 
 from pydantic_core import core_schema
@@ -165,7 +163,7 @@ class InputErrors:
         """Return a problem for each name that is not declared."""
         if self._fields.is_open:
             return []
-        problems = []
+        problems: list[Problem] = []
         names = self._fields.names
         for name in values:
             if name not in names and len(problems) < MAX_PROBLEMS:
@@ -217,8 +215,11 @@ def integer_of(value: float) -> int | None:
         return None
     if abs(value) < _FIRST_INEXACT:
         return int(value)
-    number = Decimal(repr(value)).normalize()
-    return int(number) if len(number.as_tuple().digits) <= float_info.dig else None
+    text = f"{value:.14e}"
+    if float(text) != value:
+        return None
+    digits, _, exponent = text.partition("e")
+    return int(digits.replace(".", "")) * 10 ** (int(exponent) - 14)
 
 
 def convert_integers(details: Iterable[ErrorDetails], values: Any) -> bool:
