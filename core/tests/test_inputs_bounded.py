@@ -10,8 +10,9 @@ import pytest
 from pydantic import BaseModel, Field
 
 from actionhero import Inputs, InvalidInput
-from actionhero.inputs.problems import MAX_MESSAGE_LENGTH, MAX_PROBLEMS
+from actionhero.inputs.problems import MAX_MESSAGE_LENGTH
 from actionhero.inputs.schema import InputSchema
+from actionhero.inputs.unsupported import MAX_PROBLEMS
 from actionhero.transport import JsonPayload, MixedPayload, ParsedPayload, TextPayload
 
 MANY = MAX_PROBLEMS + 500

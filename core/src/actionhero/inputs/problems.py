@@ -9,6 +9,7 @@ from pydantic_core import core_schema
 
 from actionhero import json
 from actionhero.errors import ABSENT, ErrorType, InvalidInput, MalformedRequest, Problem, name_hint
+from actionhero.inputs.unsupported import MAX_PROBLEMS
 from actionhero.redaction import redact
 
 if TYPE_CHECKING:
@@ -20,9 +21,7 @@ if TYPE_CHECKING:
     from actionhero.inputs.fields import InputFields
     from actionhero.inputs.unsupported import Unsupported
 
-#: How many problems are reported of one call, and the longest message of one of them, which may
-#: contain the input.
-MAX_PROBLEMS: Final = 1000
+#: The longest message of a problem, which may contain the input.
 MAX_MESSAGE_LENGTH: Final = 1000
 
 #: The prefixes that pydantic adds to the message of a validator's `ValueError` or
@@ -219,7 +218,8 @@ def integer_of(value: float) -> int | None:
     if float(text) != value:
         return None
     digits, _, exponent = text.partition("e")
-    return int(digits.replace(".", "")) * 10 ** (int(exponent) - 14)
+    factor: int = 10 ** (int(exponent) - 14)
+    return int(digits.replace(".", "")) * factor
 
 
 def convert_integers(details: Iterable[ErrorDetails], values: Any) -> bool:

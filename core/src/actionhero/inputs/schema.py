@@ -16,13 +16,12 @@ from actionhero.inputs.exact_values import with_exact_values
 from actionhero.inputs.field_faults import constraint_fault
 from actionhero.inputs.fields import InputField, InputFields
 from actionhero.inputs.problems import (
-    MAX_PROBLEMS,
     InputErrors,
     convert_integers,
     details_of,
 )
 from actionhero.inputs.sources import InputReader
-from actionhero.inputs.unsupported import find_unsupported
+from actionhero.inputs.unsupported import MAX_PROBLEMS, find_unsupported
 from actionhero.inputs.validators import MixedValidator, TextValidator, validator_of
 from actionhero.redaction import Secret, SecretMarker
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from itertools import islice
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
-from actionhero.inputs.problems import MAX_PROBLEMS
+#: How many problems of the inputs of a call are reported.
+MAX_PROBLEMS: Final = 1000
 
 
 class Unsupported(NamedTuple):
