@@ -319,3 +319,35 @@ async def test_clients_that_violated_the_policy_wait_longer() -> None:
 
     assert change.code == 1008
     assert change.retry_seconds > 0
+
+
+async def test_a_subscription_that_is_left_and_entered_during_a_reconnect_resumes() -> None:
+    """The server has subscribed to it again for the one before, and sends no backlog twice."""
+    restoring, left = asyncio.Event(), asyncio.Event()
+    received: list[Any] = []
+
+    async def script(socket: web.WebSocketResponse, number: int) -> None:
+        async for item in socket:
+            message = item.json()
+            kind, channel = message["messageType"], message["channel"]
+            if number:
+                received.append((kind, message.get("since")))
+                restoring.set()
+                await left.wait()
+            facts = {"channel": channel, "gap": False, "id": "2-0"}
+            await socket.send_json({"messageId": message["messageId"], f"{kind}d": facts})
+            if not number:
+                return
+
+    async with (
+        scripted_server(script) as address,
+        connect(address, min_backoff=timedelta(0)) as client,
+    ):
+        async with client.subscribe("log"):
+            await restoring.wait()
+        entering = asyncio.create_task(client.subscribe("log", since="1-0").__aenter__())
+        await asyncio.sleep(0)
+        left.set()
+        await asyncio.wait_for(entering, 10)
+
+    assert received[:3] == [("subscribe", "2-0"), ("unsubscribe", None), ("subscribe", "1-0")]

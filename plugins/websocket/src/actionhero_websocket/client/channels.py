@@ -140,11 +140,11 @@ class Channels:
         for error in refusals.values():
             if error.type in _TEMPORARY_ERRORS:
                 raise error
-        for channel, error in refusals.items():
-            if subscription := self._by_name.pop(channel, None):
-                subscription.end(error)
-        # Some were left in the meantime, without a connection.
-        left = [item.channel for item in subscriptions if item.channel not in self._by_name]
+        # Some were left in the meantime, without a connection, and perhaps entered again: those are
+        # subscribed to by their own request, which would have no effect on a present subscription.
+        left = [item.channel for item in subscriptions if self._by_name.get(item.channel) != item]
+        for channel in refusals.keys() - set(left):
+            self._by_name.pop(channel).end(refusals[channel])
         if names := [name for name in left if name not in refusals]:
             await self._unsubscribe(names, socket)
 
