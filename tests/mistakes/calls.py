@@ -247,4 +247,26 @@ CALLS: list[Mistake] = [
         "action 'greet' failed: resources are found by their class, not by "
         "'database'; write call.get(Database), with the class imported",
     ),
+    Mistake(
+        "a logger of another framework",
+        run("async def run(self, call: Call) -> str:", "call.logger.info('Hello!')"),
+        "action 'greet' failed: 'Call' object has no attribute 'logger'; write log messages by "
+        "logging.getLogger(__name__)",
+    ),
+    Mistake(
+        "a job of another framework",
+        run("async def run(self, call: Call) -> str:", "await call.enqueue('greet')"),
+        "action 'greet' failed: 'Call' object has no attribute 'enqueue'; jobs are enqueued by "
+        "call.get(Tasks), of actionhero_tasks",
+    ),
+    Mistake(
+        "an assertion without a message",
+        run("async def run(self) -> str:", "assert 1 > 2"),
+        "action 'greet' failed: AssertionError",
+    ),
+    Mistake(
+        "a missing key",
+        run("async def run(self) -> str:", "return {}['name']"),
+        "action 'greet' failed: KeyError: 'name'",
+    ),
 ]

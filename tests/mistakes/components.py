@@ -324,4 +324,43 @@ COMPONENTS: list[Mistake] = [
         "application 'guestbook' failed in 'actionhero_actions': ZeroDivisionError:"
         " division by zero (guestbook.py); fix the hook",
     ),
+    Mistake(
+        "a method of middleware of another framework",
+        """
+        class Guard(Middleware):
+            async def dispatch(self, request, call_next): ...
+        class Greet(Action):
+            name = 'greet'
+            middleware = [Guard()]
+            async def run(self, call: Call) -> str:
+                return 'Hello!'
+        """,
+        "middleware guestbook.Guard has 'dispatch', which nothing calls, and none of the methods "
+        "that are called: 'admit', 'authorize', 'before', 'after'; write one of them",
+    ),
+    Mistake(
+        "middleware that is called",
+        """
+        class Guard(Middleware):
+            async def __call__(self, request, call_next): ...
+        class Greet(Action):
+            name = 'greet'
+            middleware = [Guard()]
+            async def run(self, call: Call) -> str:
+                return 'Hello!'
+        """,
+        "middleware guestbook.Guard has '__call__', which nothing calls, and none of the methods "
+        "that are called: 'admit', 'authorize', 'before', 'after'; write one of them",
+    ),
+    Mistake(
+        "a method of an initializer of another framework",
+        """
+        class Pool(Initializer):
+            name = 'pool'
+            async def startup(self): ...
+        """,
+        "initializer guestbook.Pool, application 'guestbook' has 'startup', which nothing calls, "
+        "and none of the methods that are called: 'initialize', 'start', 'stop', 'check'; write "
+        "one of them",
+    ),
 ]

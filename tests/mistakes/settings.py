@@ -280,4 +280,29 @@ SETTINGS: list[Mistake] = [
         "takes no arguments (guestbook.py); Action is no decorator; an action is a class: "
         "class Items(Action), with name, web and async def run",
     ),
+    Mistake(
+        "an import of a misspelled module of the package",
+        "from .modls import Entry\n",
+        "application 'guestbook' cannot be imported: after guestbook: ModuleNotFoundError: No "
+        "module named 'guestbook.modls' (guestbook.py); did you mean 'models'?",
+        files={"guestbook/models.py": ""},
+    ),
+    Mistake(
+        "an import of a module that the package does not have",
+        "from .entries import Entry\n",
+        "application 'guestbook' cannot be imported: after guestbook: ModuleNotFoundError: No "
+        "module named 'guestbook.entries' (guestbook.py); create this module, or fix the import",
+    ),
+    Mistake(
+        "a class without a schema in a model",
+        """
+        class Book: ...
+        class GreetInputs(Inputs):
+            book: Book
+        """,
+        "application 'guestbook' cannot be imported: after guestbook: "
+        "PydanticSchemaGenerationError: Unable to generate pydantic-core schema for <class "
+        "'guestbook.Book'> (guestbook.py); use a model, a dataclass, a typed dictionary, or a type "
+        "that pydantic supports as the type of the field",
+    ),
 ]

@@ -383,4 +383,43 @@ SIGNATURES: list[Mistake] = [
         "default 'x', which does not fit its annotation: input should be a valid integer, "
         "unable to parse string as an integer; change one of them",
     ),
+    Mistake(
+        "an input with the name of the call",
+        run("async def run(self, call: str) -> str:"),
+        "action 'greet' (guestbook.py, application 'guestbook') has run(self, call: str) -> str "
+        "with 'call' of the type str, but this parameter is the call; rename it",
+    ),
+    Mistake(
+        "an underscore in inputs",
+        """
+        class GreetInputs(Inputs):
+            _name: str
+        class Greet(Action):
+            name = 'greet'
+            async def run(self, inputs: GreetInputs) -> str:
+                return inputs._name
+        """,
+        "action 'greet' (guestbook.py, application 'guestbook') has the field '_name' in "
+        "GreetInputs, which is private and no input; write 'name', or Field(alias='_name') if "
+        "clients send the underscore",
+    ),
+    Mistake(
+        "a validator with async",
+        """
+        from pydantic import field_validator
+        class GreetInputs(Inputs):
+            name: str
+            @field_validator('name')
+            @classmethod
+            async def check(cls, name):
+                return name
+        class Greet(Action):
+            name = 'greet'
+            async def run(self, inputs: GreetInputs) -> str:
+                return inputs.name
+        """,
+        "action 'greet' (guestbook.py, application 'guestbook') has the validator 'check' in "
+        "GreetInputs with 'async def', which is not awaited; write 'def', and check in run what "
+        "needs 'await'",
+    ),
 ]

@@ -17,6 +17,11 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 
 #: How authors keep an attribute of their own.
+#: The methods of which a class needs one: without them it has no effect.
+_METHODS: Final[Mapping[type, tuple[str, ...]]] = {
+    Middleware: ("admit", "authorize", "before", "after"),
+    Initializer: ("initialize", "start", "stop", "check"),
+}
 ESCAPE: Final = "if it is your own, begin its name with an underscore, or write it in capitals"
 
 
@@ -67,11 +72,34 @@ def check_component(component: type, base: type, where: str) -> list[str]:
         where: The component, for messages.
     """
     known = sorted(public_names(base))
-    return [
+    faults = [
         fault
         for _, name, value in own_attributes(component, base)
         if (fault := _component_fault(base, name, value, where, known)) is not None
     ]
+    if not faults and (fault := _never_called(component, base, where)):
+        faults.append(fault)
+    return faults
+
+
+def _never_called(component: type, base: type, where: str) -> str | None:
+    """Return the fault of a class whose methods are those of another framework."""
+    called = [name for name in _METHODS.get(base, ()) if name in public_names(base)]
+    own = {
+        name
+        for class_ in component.__mro__
+        if class_ not in base.__mro__
+        for name, value in vars(class_).items()
+        if inspect.isfunction(value) and (not name.startswith("_") or name == "__call__")
+    }
+    inherited = {name for name in called if getattr(component, name) is not getattr(base, name)}
+    if not called or not own or inherited or own & public_names(base):
+        return None
+    methods = ", ".join(f"{name!r}" for name in called)
+    return (
+        f"{where} has {min(own)!r}, which nothing calls, and none of the methods that are called: "
+        f"{methods}; write one of them"
+    )
 
 
 def _component_fault(

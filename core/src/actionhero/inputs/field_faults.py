@@ -7,7 +7,8 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Final, get_origin
 
 from annotated_types import Ge, Gt, Le, Lt, MaxLen, MinLen, MultipleOf
-from pydantic import Field
+from pydantic import BaseModel, Field
+from pydantic_core import PydanticUndefined
 
 from actionhero.inputs.annotations import members, parts
 from actionhero.inputs.near_misses import near_miss
@@ -38,12 +39,51 @@ def constraint_fault(type_: Any, seen: frozenset[int] = frozenset()) -> str | No
     for part in parts(type_):
         if id(part) in seen:
             continue
+        if fault := _private_input(part) or _async_validator(part):
+            return fault
         for name, field in _fields_of(part):
             fault = _misspelled(field) or _misplaced(field)
             if fault:
                 return f"the input {name!r} with {fault}"
             if inner := constraint_fault(field.annotation, seen | {id(part)}):
                 return inner
+    return None
+
+
+def _private_input(type_: Any) -> str | None:
+    """Return the fault of a field with an underscore, to which pydantic assigns no input."""
+    if not isinstance(type_, type) or not issubclass(type_, BaseModel):
+        return None
+    if type_.model_post_init is not BaseModel.model_post_init and (
+        type_.model_post_init.__name__ != "init_private_attributes"
+    ):
+        return None
+    if type_.__pydantic_decorators__.model_validators:
+        return None
+    for name, private in type_.__private_attributes__.items():
+        if private.default is PydanticUndefined and private.default_factory is None:
+            return (
+                f"the field {name!r} in {type_.__name__}, which is private and no input; write "
+                f"{name.lstrip('_')!r}, or Field(alias={name!r}) if clients send the underscore"
+            )
+    return None
+
+
+def _async_validator(type_: Any) -> str | None:
+    """Return the fault of a validator that pydantic does not await."""
+    if not isinstance(type_, type) or not issubclass(type_, BaseModel):
+        return None
+    declared = type_.__pydantic_decorators__
+    functions = {
+        **{name: validator.func for name, validator in declared.field_validators.items()},
+        **{name: validator.func for name, validator in declared.model_validators.items()},
+    }
+    for name, function in functions.items():
+        if inspect.iscoroutinefunction(function):
+            return (
+                f"the validator {name!r} in {type_.__name__} with 'async def', which is not "
+                "awaited; write 'def', and check in run what needs 'await'"
+            )
     return None
 
 

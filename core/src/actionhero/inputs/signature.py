@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import builtins
 import collections.abc
 import inspect
 import sys
@@ -99,6 +100,8 @@ class RunSignature:
                 fault = f"{name!r} before '/'; inputs are passed by name, so leave the '/' out"
             elif name.startswith("_"):
                 fault = f"{name!r}; the name of an input cannot start with an underscore"
+            elif name == "call" and (builtin := _builtin(parameter.annotation)):
+                fault = f"'call' of the type {builtin}, but this parameter is the call; rename it"
             elif name != "call" and parameter.annotation is parameter.empty:
                 fault = f"{name!r} without annotation; {annotation_advice(name)}"
             else:
@@ -191,3 +194,9 @@ class RunSignature:
                 f"{remedy or 'import that name outside of TYPE_CHECKING: it is needed at run time'}"
             ) from error
         return hints[name]
+
+
+def _builtin(annotation: Any) -> str | None:
+    """Return the name of an annotation that is a type of Python; `None` for others."""
+    name = annotation if isinstance(annotation, str) else getattr(annotation, "__name__", "")
+    return name if isinstance(getattr(builtins, name, None), type) else None

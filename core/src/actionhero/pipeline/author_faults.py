@@ -11,12 +11,21 @@ if TYPE_CHECKING:
 #: Where a call has what other frameworks have in an attribute of the request.
 _ELSEWHERE: Final = {
     "app": "the application is call.get(Application)",
+    "args": "inputs are parameters of run",
     "body": "the fields of a body are parameters of run",
     "cookies": "declare cookies as inputs, as in Annotated[str, Cookie()]",
+    "broadcast": "channels are call.get(Channels), of actionhero_channels",
+    "data": "inputs are parameters of run",
+    "enqueue": "jobs are enqueued by call.get(Tasks), of actionhero_tasks",
+    "form": "the fields of a form are parameters of run",
     "headers": "declare headers as inputs, as in Annotated[str, Header()]",
+    "json": "the fields of a body are parameters of run",
+    "log": "write log messages by logging.getLogger(__name__)",
+    "logger": "write log messages by logging.getLogger(__name__)",
     "params": "inputs are parameters of run",
     "query": "the fields of a query are parameters of run",
     "request": "the request over HTTP is call.connection.raw",
+    "state": "the state of a call is call.scratch",
     "user": "the caller is call.principal",
 }
 
@@ -26,6 +35,13 @@ def without_message(error: TypedError) -> TypeError:
     name = type(error).__qualname__
     message = f"{name}.__init__ does not call super().__init__(message); add the call"
     return TypeError(message).with_traceback(error.__traceback__)
+
+
+def described(error: BaseException) -> BaseException | str:
+    """Return an error, with its type if its text alone says nothing, as that of a key."""
+    if str(error) and not isinstance(error, KeyError | SystemExit):
+        return error
+    return f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
 
 
 def lacks_request(error: BaseException, call: Call) -> bool:

@@ -23,7 +23,12 @@ from actionhero.inputs.scrubber import Scrubber
 from actionhero.json import UnsupportedType
 from actionhero.logs import request_id as current_request_id
 from actionhero.outputs import OutputMismatch, ResultError
-from actionhero.pipeline.author_faults import attribute_advice, lacks_request, without_message
+from actionhero.pipeline.author_faults import (
+    attribute_advice,
+    described,
+    lacks_request,
+    without_message,
+)
 from actionhero.pipeline.exception_reports import ExceptionReports
 
 if TYPE_CHECKING:
@@ -191,7 +196,7 @@ class ErrorHandler:
             logger.error(
                 "action %r failed: %s%s",
                 action.name,
-                error,
+                described(error),
                 f" ({action.source})"
                 if isinstance(error, OutputMismatch)
                 else attribute_advice(error, call),

@@ -300,7 +300,7 @@ def error_summary(error: BaseException, root: Path | None = None) -> str:
     if isinstance(error, SyntaxError) and error.filename:
         return f"{type(error).__name__}: {error.msg} ({error.filename}:{error.lineno})"
     text = str(error).partition(_FURTHER)[0].rstrip()
-    if type(error).__name__ == "PydanticUserError":
+    if type(error).__name__ in {"PydanticUserError", "PydanticSchemaGenerationError"}:
         # The other sentences are general advice, and a number is the id of a class.
         text = re.sub(r":\d{6,}", "", text.partition(". ")[0].partition(" (use check_fields")[0])
     text = f"{type(error).__name__}: {text}"

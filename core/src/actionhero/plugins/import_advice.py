@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import difflib
+import importlib.util
 import inspect
+import pkgutil
 import re
 import sys
 import types
@@ -62,12 +64,16 @@ def import_advice(error: BaseException) -> str | None:
         remedy = advice(name, (*frame.f_locals, *frame.f_globals))
         return remedy or f"define or import {name!r} before this line"
     if isinstance(error, ModuleNotFoundError) and error.name:
-        top = error.name.partition(".")[0]
-        return f"install {top!r} in this environment, or fix the import"
+        return _module_advice(error.name)
     if isinstance(error, ImportError):
         return _import_advice(error)
     if getattr(error, "code", None) == "model-field-missing-annotation":
         return "write its type, as in 'name: str = …'"
+    if getattr(error, "code", None) == "schema-for-unknown-type":
+        return (
+            "use a model, a dataclass, a typed dictionary, or a type that pydantic supports as the "
+            "type of the field"
+        )
     if getattr(error, "code", None) == "removed-kwargs":
         # "`regex` is removed. use `pattern` instead"
         return str(error).partition(". ")[2].partition("\n")[0]
@@ -99,6 +105,19 @@ def _last_frame(error: BaseException) -> FrameType | None:
     while traceback.tb_next is not None:
         traceback = traceback.tb_next
     return traceback.tb_frame
+
+
+def _module_advice(name: str) -> str:
+    """Return the remedy for a module that does not exist, alone or in a package."""
+    top, *inner = name.split(".")
+    package = importlib.util.find_spec(top) if inner else None
+    if package is None:
+        return f"install {top!r} in this environment, or fix the import"
+    folders = [
+        str(Path(folder, *inner[:-1])) for folder in package.submodule_search_locations or ()
+    ]
+    match = near_miss(inner[-1], [module.name for module in pkgutil.iter_modules(folders)])
+    return f"did you mean {match!r}?" if match else "create this module, or fix the import"
 
 
 def _import_advice(error: ImportError) -> str | None:
