@@ -438,6 +438,20 @@ def test_clients_end_streams(start_server: StartServer, cancel: str, outcome: st
     assert server.wait_for(f"after stream: {outcome}")
 
 
+def test_other_ids_end_no_stream(server: ServerProcess) -> None:
+    """Among them is `true`, which is not 1."""
+    client = server.connect()
+    for id in (1, True):
+        client.send_json(messageType="action", messageId=id, action="endless")
+    for id in (0, "1", [1], None, False, True):
+        client.send_json(messageType="cancel", messageId=id)
+
+    while (message := client.read_json())["streaming"]:
+        pass
+
+    assert message["messageId"] is True
+
+
 def test_errors_before_the_first_item_are_ordinary_errors(server: ServerProcess) -> None:
     """No message of a stream is sent."""
     client = server.connect()

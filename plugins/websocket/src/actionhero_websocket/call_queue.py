@@ -120,7 +120,8 @@ class CallQueue:
         """End the stream that a message has started; without effect if it has ended already."""
         waiting = self._waiting or deque()
         for call in (*waiting, *self._running):
-            if call.id == id:
+            # In JSON, `true` is not 1.
+            if call.id == id and isinstance(call.id, bool) is isinstance(id, bool):
                 call.end()
                 if call in waiting:
                     waiting.remove(call)
