@@ -154,6 +154,35 @@ async def test_a_channel_that_returns_its_decision_admits_no_connection(folder: 
         assert not app.get(Channels).subscriber_counts
 
 
+async def test_a_presence_key_that_is_no_text_is_an_error(folder: Path) -> None:
+    """It would be a number in some events, and text in others and in the list of members."""
+
+    class Numbered(Channel):
+        """Returns the number of the user."""
+
+        name = "numbered"
+
+        async def presence_key(self, subscription: Subscription) -> str | None:
+            return 7  # type: ignore[return-value]
+
+    class NumberedPlugin:
+        """Provides the channel."""
+
+        @hookimpl
+        def actionhero_channels(self) -> list[type[Channel]]:
+            return [Numbered]
+
+    environ = {"ACTIONHERO_REDIS__MODE": "memory"}
+    async with running_app(
+        redis_plugin, plugin, NumberedPlugin(), environ=environ, folder=folder
+    ) as app:
+        with pytest.raises(TypeError, match="'numbered': presence_key returned 7; return a text"):
+            await app.get(Channels).subscribe(RecordingSubscriber(), "numbered", session=SESSION)
+
+        assert not app.get(Channels).subscriber_counts
+        assert await app.get(Channels).members("numbered") == []
+
+
 async def test_the_number_of_subscriptions_is_limited(application: Any, folder: Path) -> None:
     """Concurrent requests count too."""
     environ = {"ACTIONHERO_REDIS__MODE": "memory", "ACTIONHERO_CHANNELS__MAX_SUBSCRIPTIONS": "3"}

@@ -74,6 +74,7 @@ async def test_literal_names_have_precedence() -> None:
         ([channel("")], r"has no name; set name"),
         ([channel("{a}:{a}")], r"a duplicate placeholder; rename one"),
         ([channel("a", -1)], r"has history = -1"),
+        ([channel("a", True)], r"has history = True; set it to a number of broadcasts, or 0"),
         ([AsyncVisible], r"has an async method visible; define it with def"),
     ],
 )

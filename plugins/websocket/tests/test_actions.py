@@ -443,8 +443,8 @@ def test_other_ids_end_no_stream(server: ServerProcess) -> None:
     client = server.connect()
     for id in (1, True):
         client.send_json(messageType="action", messageId=id, action="endless")
-    for id in (0, "1", [1], None, False, True):
-        client.send_json(messageType="cancel", messageId=id)
+    for other in (0, "1", [1], None, False, True):
+        client.send_json(messageType="cancel", messageId=other)
 
     while (message := client.read_json())["streaming"]:
         pass

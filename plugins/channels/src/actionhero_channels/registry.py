@@ -132,7 +132,7 @@ def _problem_of(type_: type[Channel]) -> str | None:
             "placeholders such as {id}"
         )
     history: object = type_.history
-    if not isinstance(history, int) or history < 0:
+    if not isinstance(history, int) or isinstance(history, bool) or history < 0:
         return f"has history = {history!r}; set it to a number of broadcasts, or 0"
     if inspect.iscoroutinefunction(type_.visible):
         return "has an async method visible; define it with def, without async"

@@ -219,7 +219,13 @@ class Subscriptions:
 
     async def _join_presence(self, channel: Channel, subscription: Subscription) -> None:
         async with time_limit(subscription, "presence_key"):
-            key = await channel.presence_key(subscription)
+            key: object = await channel.presence_key(subscription)
+        if not isinstance(key, str | None):
+            # Clients would see it as a number in some events, and as text in others.
+            raise TypeError(
+                f"channel {subscription.channel!r}: presence_key returned {key!r}; return a text, "
+                "such as str(user_id), or None"
+            )
         old_key = subscription.presence_key
         if old_key is not None and old_key != key:
             await self._memberships.leave(subscription)
