@@ -404,7 +404,10 @@ async def read_event(response: aiohttp.ClientResponse) -> bytes:
         ([], 1, "CONNECTION_SESSION_NOT_FOUND"),
         (["--as-user", "ada"], 0, '"ada"'),
         (["--as-user", "7"], 0, '"7"'),
-        (["--as-user", ""], 2, "it names no user"),
+        (["--as-user", "NaN"], 0, '"NaN"'),
+        (["--as-user", ""], 2, "Invalid value for '--as-user': it names no user"),
+        (["--as-user", "false"], 2, "Invalid value for '--as-user': it names no user"),
+        (["--as-user", "\udcff"], 2, "Invalid value for '--as-user': it is not UTF-8"),
     ],
 )
 def test_an_operator_calls_as_a_user(

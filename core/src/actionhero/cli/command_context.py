@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gc
-import json
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -50,16 +49,16 @@ class CommandContext:
     def connection(self) -> Connection:
         """Return the connection of a call: of the operator, or of the user of `--as-user`."""
         from actionhero.cli.connection import CommandConnection  # noqa: PLC0415
+        from actionhero.cli.user_type import UserType  # noqa: PLC0415
         from actionhero.identity.principal import Principal  # noqa: PLC0415
 
         connection = CommandConnection("cli")
         if self._user is not None:
             try:
-                user = json.loads(self._user)
-            except ValueError:
-                user = self._user
-            if user is None or user == "":
-                raise click.BadParameter("it names no user", param_hint="'--as-user'")
+                user = UserType().convert(self._user, None, None)
+            except click.BadParameter as error:
+                error.param_hint = "'--as-user'"
+                raise
             connection.principal = Principal(user, method="operator")
         return connection
 

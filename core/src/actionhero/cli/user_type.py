@@ -7,6 +7,7 @@ from typing import Any
 import click
 
 from actionhero.errors import MalformedRequest
+from actionhero.identity.principal import is_no_user
 from actionhero.json import has_lone_surrogate, loads
 
 
@@ -16,13 +17,16 @@ class UserType(click.ParamType[Any]):
     name = "user"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
-        """Return the user; `null`, an empty text and one that is not UTF-8 are usage errors."""
+        """Return the user.
+
+        `null`, `false`, an empty text and one that is not UTF-8 are usage errors.
+        """
         if has_lone_surrogate(str(value)):
             self.fail("it is not UTF-8", param, ctx)
         try:
             user = loads(str(value).encode())
         except MalformedRequest:
             user = value
-        if user is None or user == "":
+        if is_no_user(user):
             self.fail("it names no user", param, ctx)
         return user

@@ -8,7 +8,6 @@ from actionhero import RunMode
 from actionhero.transport import add_tap
 from actionhero_console.access import ConsoleAccess
 from actionhero_console.audit import AuditTrail
-from actionhero_console.operators import Role
 from actionhero_console.panel_registry import load_panels
 from actionhero_console.processes import ProcessNetwork
 from actionhero_console.rates import CallRates
@@ -44,12 +43,6 @@ class Console:
         #: The errors of panels and accounts.
         self.problems = [*panel_problems, *access.problems]
         self._remove_tap: Callable[[], None] = lambda: None
-
-    @property
-    def run_role(self) -> Role:
-        """The least role for calls of actions."""
-        default = Role.OPERATOR if self._app.environment == "development" else Role.ADMIN
-        return Role(self.settings.run_role or default)
 
     async def start(self, clients: RedisClients) -> None:
         """Keep log lines, and answer the questions of other processes."""

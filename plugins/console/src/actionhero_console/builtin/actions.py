@@ -62,8 +62,8 @@ class RunInputs(Inputs):
 
 def actions_panel(app: Application) -> Panel:
     """Return the panel."""
-    development = Role.OPERATOR if app.environment == "development" else Role.ADMIN
-    role = app.get(ConsoleSettings).run_role or development
+    default = Role.OPERATOR if app.environment == "development" else Role.ADMIN
+    role = app.get(ConsoleSettings).run_role or default
     run = Change(
         run_action, role=role, target="action {name}", facts=lambda inputs: _facts(app, inputs)
     )
