@@ -44,7 +44,7 @@ def actionhero_initializers() -> list[Initializer]:
 
 @hookimpl
 def actionhero_observers(app: Application) -> list[Observer]:
-    from actionhero_console.seams import observers_for
+    from actionhero_console.observers import observers_for
 
     return observers_for(app)
 
@@ -58,9 +58,9 @@ def actionhero_console_panels(app: Application) -> list[Panel]:
 
 @hookimpl
 def actionhero_validate(app: Application) -> list[str]:
-    from actionhero_console.seams import problems_of
+    from actionhero_console.validation import validate
 
-    return problems_of(app)
+    return validate(app)
 
 
 @hookimpl

@@ -31,9 +31,9 @@ def actionhero_settings() -> list[type[Settings]]:
 
 @hookimpl
 def actionhero_validate(app: Application) -> list[str]:
-    from actionhero_oauth.authorization_server import configuration_problems
+    from actionhero_oauth.validation import validate
 
-    return configuration_problems(app)
+    return validate(app)
 
 
 @hookimpl

@@ -1,4 +1,4 @@
-"""The hooks by which this package extends ActionHero. Start reading here."""
+"""The plugin `redis`: its hook implementations. Start reading here."""
 
 from __future__ import annotations
 

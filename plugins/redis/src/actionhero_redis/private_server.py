@@ -1,6 +1,6 @@
 """`PrivateServer`: a Redis server on a Unix socket, shared by the processes of one data folder.
 
-Three file locks record which processes exist. The kernel releases them when a process ends,
+Four file locks record which processes exist. The kernel releases them when a process ends,
 even if it is killed:
 
 | file | held by | meaning |

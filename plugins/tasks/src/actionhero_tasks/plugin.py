@@ -1,4 +1,4 @@
-"""The contributions of this package to ActionHero. Start reading here."""
+"""The plugin `tasks`: its hook implementations. Start reading here."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The hook implementations of this package. Start reading here."""
+"""The plugin `web`: its hook implementations. Start reading here."""
 
 from __future__ import annotations
 

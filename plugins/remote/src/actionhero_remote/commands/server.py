@@ -29,7 +29,7 @@ def api_document(context: click.Context) -> ApiDocument:
     if document is None:
         selection = selected_server(context)
         try:
-            document = run_interruptible(_fetch(selection))
+            document = run_interruptible(fetch_document(selection))
         except ErrorResponse as error:
             exit_with(error, selection)
         context.meta["api_document"] = document
@@ -44,6 +44,12 @@ def exit_with(error: ErrorResponse, selection: ServerSelection | None) -> NoRetu
     sys.exit(error.exit_code)
 
 
-async def _fetch(selection: ServerSelection) -> ApiDocument:
+async def fetch_document(selection: ServerSelection) -> ApiDocument:
+    """Return the document of a server.
+
+    Raises:
+        BootError: There is no document.
+        ErrorResponse: The server refuses to serve it.
+    """
     async with selection.connect() as server:
         return await server.document()

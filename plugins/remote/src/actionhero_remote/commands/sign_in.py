@@ -9,6 +9,7 @@ import click
 
 from actionhero import ConfigurationError, MalformedRequest
 from actionhero.transport import dumps, loads, run_interruptible
+from actionhero_remote.commands.server import fetch_document
 from actionhero_remote.credentials import Credential
 from actionhero_remote.errors import ErrorResponse, is_error_document
 from actionhero_remote.requests import ActionRequest
@@ -33,7 +34,7 @@ def sign_in(selection: ServerSelection, name: str) -> Credential:
         ConfigurationError: There is no such action, or it sets no session cookie.
         InvalidInput: An input cannot be sent.
     """
-    document = run_interruptible(_document(selection))
+    document = run_interruptible(fetch_document(selection))
     action = document.find(name)
     if action is None:
         raise ConfigurationError(f"{selection.url}: {document.unknown_message(name)}")
@@ -59,11 +60,6 @@ def _read_inputs(action: RemoteAction) -> dict[str, list[Any]]:
         name: [value if isinstance(value, str) else dumps(value).decode()]
         for name, value in values.items()
     }
-
-
-async def _document(selection: ServerSelection) -> ApiDocument:
-    async with selection.connect() as server:
-        return await server.document()
 
 
 async def _call(

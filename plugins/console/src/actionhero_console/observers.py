@@ -1,4 +1,4 @@
-"""The parts of the console that core calls while the application is loaded."""
+"""`observers_for`: the observer of calls, for their rates."""
 
 from __future__ import annotations
 
@@ -20,13 +20,3 @@ def observers_for(app: Application) -> list[Observer]:
 
     console = console_for(app)
     return [] if console is None else [console.rates]
-
-
-def problems_of(app: Application) -> list[str]:
-    """Return the errors of panels and accounts."""
-    if app.mode is RunMode.CLI or not app.get(ConsoleSettings).path:
-        return []
-    from actionhero_console.console import console_for
-
-    console = console_for(app)
-    return [] if console is None else console.problems
