@@ -21,9 +21,6 @@ if TYPE_CHECKING:
     from actionhero.inputs.fields import InputFields
     from actionhero.inputs.unsupported import Unsupported
 
-#: The longest message of a problem, which may contain the input.
-MAX_MESSAGE_LENGTH: Final = 1000
-
 #: The prefixes that pydantic adds to the message of a validator's `ValueError` or
 #: `AssertionError`.
 VALIDATOR_PREFIXES: Final = {
@@ -183,8 +180,6 @@ def problem_at(detail: ErrorDetails, location: Iterable[Any]) -> Problem:
         message = message.replace("a valid timedelta", "a valid duration", 1)
     else:
         message = _JSON_MESSAGES.get(kind, message)
-    if len(message) > MAX_MESSAGE_LENGTH:
-        message = f"{message[:MAX_MESSAGE_LENGTH]}…"
     return Problem(pointer_to(location), message, kind)
 
 

@@ -7,7 +7,7 @@ import errno
 import logging
 import traceback
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from actionhero.call import Outcome
 from actionhero.errors import (
@@ -47,6 +47,8 @@ _EXHAUSTED = frozenset(
     getattr(errno, name, None)
     for name in ("EMFILE", "ENFILE", "ENOBUFS", "ENOMEM", "ENOSPC", "EDQUOT")
 ) - {None}
+#: The longest message of a problem of inputs.
+MAX_MESSAGE_LENGTH: Final = 1000
 #: The message of an unexpected exception for clients. Its own text is only logged.
 INTERNAL_ERROR = "Internal error"
 
@@ -160,6 +162,8 @@ class ErrorHandler:
         # Most messages come from the schema and cannot contain a secret.
         if secrets and any(problem.type not in FIXED_MESSAGES for problem in error.problems):
             _clean(error, _scrubber(secrets, payload, None), secrets)
+        if error.problems:
+            _shorten(error)
         # The traceback would make a reference cycle: its frame holds this outcome. The context
         # holds pydantic's error, and so all inputs.
         error.__traceback__ = error.__context__ = None
@@ -291,8 +295,30 @@ def _scrubber(secrets: frozenset[str], payload: Payload, inputs: Any) -> Scrubbe
     return Scrubber.from_inputs((payload.preview(), inputs), secrets)
 
 
+def _shorten(error: TypedError) -> None:
+    """Cut the messages of invalid inputs, which may contain them, once secrets are removed."""
+    error.message = _cut(error.message)
+    error.args = (error.message,)
+    error.problems = tuple(
+        problem
+        if len(problem.message) <= MAX_MESSAGE_LENGTH
+        else problem._replace(message=_cut(problem.message))
+        for problem in error.problems
+    )
+
+
+def _cut(message: str) -> str:
+    if len(message) <= MAX_MESSAGE_LENGTH:
+        return message
+    return f"{message[:MAX_MESSAGE_LENGTH]}…"
+
+
 def _clean(error: TypedError, scrubber: Scrubber, secrets: frozenset[str]) -> None:
     """Remove secrets from the message, the value and the problems of an error."""
+    texts = [error.message, *(problem.message for problem in error.problems)]
+    if error.value is not ABSENT:
+        texts.append(error.value if isinstance(error.value, str) else repr(error.value))
+    scrubber = scrubber.narrowed("\n".join(texts))
     message = scrubber.scrub(error.message)
     if message is not error.message:
         error.message = message
