@@ -371,3 +371,17 @@ def test_a_whole_url_and_urls_in_running_text_are_masked(
     """`mask_url` reads the whole text as a URL; `mask_urls` ends a URL at white space."""
     assert mask_url(text) == whole
     assert mask_urls(text) == (whole if running is ... else running)
+
+
+def test_a_text_with_very_many_secrets_is_replaced_as_a_whole() -> None:
+    """Their pattern would take seconds; a text without them is unchanged."""
+    secrets = [f"secret{number}" for number in range(100_000)]
+    scrubber = Scrubber([*secrets, *secrets, "1"])
+    text = "no such row: secret12345"
+
+    assert scrubber.scrub("no such row") == "no such row"
+    assert scrubber.scrub(f"{text}, 1") == f"no such row: {REDACTED}, {REDACTED}"
+    assert scrubber.scrub(" ".join(secrets)) == REDACTED
+    narrowed = scrubber.narrowed(f"other\n{text}")
+    assert narrowed.scrub(text) == f"no such row: {REDACTED}"
+    assert narrowed.scrub("secret99999") == "secret99999"

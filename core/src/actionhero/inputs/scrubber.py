@@ -24,6 +24,10 @@ _CONVERTED_TYPES: Final = (
     int, float, decimal.Decimal, uuid.UUID, datetime.date, datetime.time, datetime.timedelta,
 )  # fmt: skip
 
+#: A text that may contain more of the secrets of a call is replaced as a whole: their pattern would
+#: take seconds.
+_MAX_SECRETS: Final = 1000
+
 # Shorter runs occur in most texts by chance.
 _RUN: Final = re.compile(r"[A-Za-z0-9]{4,}")
 
@@ -37,27 +41,22 @@ class Scrubber:
         secrets: The values. Booleans and `None` are ignored.
     """
 
-    __slots__ = ("_long", "_pattern", "_runs", "_texts")
+    __slots__ = ("_runs",)
 
     def __init__(self, secrets: Iterable[Any] = ()) -> None:
-        self._texts = [
-            text for secret in secrets for text in _texts(secret, 0) if text and not text.isspace()
-        ]
-        # Letters and digits are the same in every form of a secret. A text without the longest run
-        # of them contains no form of the secret.
-        self._runs = [max(_RUN.findall(text), key=len, default="") for text in self._texts]
-        self._long: tuple[str, ...] = ()
-        self._pattern: re.Pattern[str] | None = None
+        #: A part of each secret that all its forms have.
+        self._runs = {
+            text: _run_of(text)
+            for secret in secrets
+            for text in _texts(secret, 0)
+            if text and not text.isspace()
+        }
 
-    def _compile(self) -> re.Pattern[str]:
-        """Compile the pattern of all forms of all secrets; most texts do not need it."""
-        forms = {form for text in self._texts for form in _forms(text)}
-        # The longest first: a secret may be part of another one.
-        ordered = sorted(forms, key=lambda form: (-len(form), form))
-        self._long = tuple(form for form in ordered if len(form) > _MAX_PATTERN_LENGTH)
-        pattern = "|".join(_pattern_of(form) for form in ordered[len(self._long) :])
-        # Without short secrets, a pattern that never matches.
-        return re.compile(pattern or "(?!)")
+    def narrowed(self, text: str) -> Scrubber:
+        """Return a scrubber of the secrets that `text` may contain, for many parts of it."""
+        narrowed = Scrubber()
+        narrowed._runs = {secret: run for secret, run in self._runs.items() if run in text}
+        return narrowed
 
     @classmethod
     def from_inputs(cls, inputs: Any, secret_names: frozenset[str]) -> Scrubber:
@@ -71,13 +70,32 @@ class Scrubber:
 
     def scrub(self, text: str) -> str:
         """Return `text` with every secret replaced by `REDACTED`."""
-        if not any(run in text for run in self._runs):
+        secrets = [secret for secret, run in self._runs.items() if run in text]
+        if not secrets:
             return text
-        if self._pattern is None:
-            self._pattern = self._compile()
-        for secret in self._long:
-            text = text.replace(secret, REDACTED)
-        return self._pattern.sub(REDACTED, text)
+        if len(secrets) > _MAX_SECRETS:
+            return REDACTED
+        # The longest first: a secret may be part of another one.
+        forms = sorted({form for secret in secrets for form in _forms(secret)}, key=_order)
+        long = [form for form in forms if len(form) > _MAX_PATTERN_LENGTH]
+        for form in long:
+            text = text.replace(form, REDACTED)
+        pattern = "|".join(map(_pattern_of, forms[len(long) :]))
+        return re.sub(pattern, REDACTED, text) if pattern else text
+
+
+def _order(form: str) -> tuple[int, str]:
+    return -len(form), form
+
+
+def _run_of(secret: str) -> str:
+    """Return a text that all forms of a secret contain, so that most texts need no pattern.
+
+    Letters and digits are the same in every form.
+    """
+    if secret.isascii() and secret.isalnum():
+        return secret
+    return max(_RUN.findall(secret), key=len, default="")
 
 
 def _secrets(value: Any, secret_names: frozenset[str], level: int) -> Iterator[Any]:
@@ -116,6 +134,9 @@ def _texts(secret: Any, level: int) -> Iterator[str]:
 def _forms(secret: str) -> Iterator[str]:
     """Yield the forms of `secret` in a traceback, in JSON and in a URL."""
     if not secret.strip():
+        return
+    if secret.isascii() and secret.isalnum():
+        yield secret
         return
     plain = secret.encode(errors="replace")
     quoted = repr(secret)[1:-1]
