@@ -24,9 +24,10 @@ _CONVERTED_TYPES: Final = (
     int, float, decimal.Decimal, uuid.UUID, datetime.date, datetime.time, datetime.timedelta,
 )  # fmt: skip
 
-#: A text that may contain more of the secrets of a call is replaced as a whole: their pattern would
-#: take seconds.
+#: A text that may contain more of the secrets of a call is replaced as a whole, and so is one whose
+#: length times the number of all secrets is larger: to find and replace them would take seconds.
 _MAX_SECRETS: Final = 1000
+_MAX_COMPARISONS: Final = 100_000_000
 
 # Shorter runs occur in most texts by chance.
 _RUN: Final = re.compile(r"[A-Za-z0-9]{4,}")
@@ -41,9 +42,11 @@ class Scrubber:
         secrets: The values. Booleans and `None` are ignored.
     """
 
-    __slots__ = ("_runs",)
+    __slots__ = ("_is_overloaded", "_runs")
 
     def __init__(self, secrets: Iterable[Any] = ()) -> None:
+        #: Whether texts are replaced without a search for secrets.
+        self._is_overloaded = False
         #: A part of each secret that all its forms have.
         self._runs = {
             text: _run_of(text)
@@ -55,7 +58,9 @@ class Scrubber:
     def narrowed(self, text: str) -> Scrubber:
         """Return a scrubber of the secrets that `text` may contain, for many parts of it."""
         narrowed = Scrubber()
-        narrowed._runs = {secret: run for secret, run in self._runs.items() if run in text}
+        secrets = self._secrets_in(text)
+        narrowed._is_overloaded = secrets is None
+        narrowed._runs = {secret: self._runs[secret] for secret in secrets or ()}
         return narrowed
 
     @classmethod
@@ -70,9 +75,9 @@ class Scrubber:
 
     def scrub(self, text: str) -> str:
         """Return `text` with every secret replaced by `REDACTED`."""
-        secrets = [secret for secret, run in self._runs.items() if run in text]
+        secrets = self._secrets_in(text)
         if not secrets:
-            return text
+            return text if secrets is not None else REDACTED
         if len(secrets) > _MAX_SECRETS:
             return REDACTED
         # The longest first: a secret may be part of another one.
@@ -82,6 +87,12 @@ class Scrubber:
             text = text.replace(form, REDACTED)
         pattern = "|".join(map(_pattern_of, forms[len(long) :]))
         return re.sub(pattern, REDACTED, text) if pattern else text
+
+    def _secrets_in(self, text: str) -> list[str] | None:
+        """Return the secrets that a text may contain; `None` if to find them takes too long."""
+        if self._is_overloaded or len(self._runs) * len(text) > _MAX_COMPARISONS:
+            return None
+        return [secret for secret, run in self._runs.items() if run in text]
 
 
 def _order(form: str) -> tuple[int, str]:

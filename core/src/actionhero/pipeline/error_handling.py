@@ -315,11 +315,9 @@ def _cut(message: str) -> str:
 
 def _clean(error: TypedError, scrubber: Scrubber, secrets: frozenset[str]) -> None:
     """Remove secrets from the message, the value and the problems of an error."""
-    texts = [error.message, *(problem.message for problem in error.problems)]
-    if error.value is not ABSENT:
-        texts.append(error.value if isinstance(error.value, str) else repr(error.value))
-    scrubber = scrubber.narrowed("\n".join(texts))
-    message = scrubber.scrub(error.message)
+    messages = (error.message, *(problem.message for problem in error.problems))
+    narrowed = scrubber.narrowed("\n".join(messages))
+    message = narrowed.scrub(error.message)
     if message is not error.message:
         error.message = message
         error.args = (message,)
@@ -333,7 +331,7 @@ def _clean(error: TypedError, scrubber: Scrubber, secrets: frozenset[str]) -> No
             error.value = scrubbed
     error.problems = tuple(
         problem
-        if (message := scrubber.scrub(problem.message)) is problem.message
+        if (message := narrowed.scrub(problem.message)) is problem.message
         else problem._replace(message=message)
         for problem in error.problems
     )
