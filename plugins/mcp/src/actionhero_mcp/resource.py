@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
-from urllib.parse import quote, unquote
+from urllib.parse import unquote
 
 from actionhero_mcp.declaration_checks import check_scopes
 
@@ -94,8 +94,3 @@ def match_uri(pattern: re.Pattern[str], uri: str) -> dict[str, str] | None:
     if match is None:
         return None
     return {name: unquote(value) for name, value in match.groupdict().items()}
-
-
-def encode_uri(text: str) -> str:
-    """Return text, percent-encoded for one part of a URI."""
-    return quote(text, safe="")

@@ -14,8 +14,6 @@ MODERN: Final = ("2026-07-28",)
 HANDSHAKE: Final = ("2025-11-25", "2025-06-18", "2025-03-26", "2024-11-05")
 #: The revision of a request without a version, as the specification demands.
 ASSUMED: Final = "2025-03-26"
-#: The first revision that required a client to send its version with each request.
-FIRST_WITH_HEADER: Final = "2025-06-18"
 #: The first revision whose clients accept an event without data.
 FIRST_WITH_RESUMPTION: Final = "2025-11-25"
 

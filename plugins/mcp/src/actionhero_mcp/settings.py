@@ -96,7 +96,6 @@ class McpSettings(Settings):
         ge=timedelta(seconds=1),
         description="How long a question to the user of a client may be answered.",
     )
-
     task_input_wait: timedelta = Field(
         default=timedelta(minutes=10),
         ge=timedelta(seconds=1),
