@@ -351,3 +351,40 @@ async def test_a_subscription_that_is_left_and_entered_during_a_reconnect_resume
         await asyncio.wait_for(entering, 10)
 
     assert received[:3] == [("subscribe", "2-0"), ("unsubscribe", None), ("subscribe", "1-0")]
+
+
+async def test_a_reconnect_during_an_attempt_is_not_one_for_a_later_loss() -> None:
+    """After which the function of the close code decides."""
+    sockets: list[int] = []
+
+    async def script(socket: web.WebSocketResponse, number: int) -> None:
+        sockets.append(number)
+        if number == 1:
+            # Until the client is online.
+            await socket.receive()
+        await socket.close(code=4000 if number else 1001)
+
+    async with (
+        scripted_server(script) as address,
+        connect(
+            address, reconnect=lambda code, _: code != 4000, min_backoff=timedelta(0)
+        ) as client,
+    ):
+        tasks: list[asyncio.Task[None]] = []
+        closed = asyncio.Event()
+
+        def listen(event: object) -> None:
+            if isinstance(event, StateChange) and event.state == "connecting":
+                tasks.append(asyncio.create_task(client.reconnect()))
+            if isinstance(event, StateChange) and event.state == "closed":
+                closed.set()
+
+        client.listen(listen)
+        while not tasks:  # noqa: ASYNC110 - there is no event
+            await asyncio.sleep(0)
+        await tasks[0]
+        with pytest.raises(ConnectionLost):
+            await client.call("last")
+        await asyncio.wait_for(closed.wait(), 10)
+
+    assert sockets == [0, 1]

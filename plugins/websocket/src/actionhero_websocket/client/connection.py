@@ -284,6 +284,8 @@ class ClientConnection:
                 continue
             self.reconnections += 1
             self._socket = socket
+            # Requested during the attempt, which has fulfilled it.
+            self._retry_now.clear()
             self.pacer.reset()
             self.start(self._restore(socket))
             return socket
