@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import random
 import zlib
 from typing import TYPE_CHECKING
 
@@ -166,6 +167,28 @@ def test_the_message_limit_applies_to_decompressed_data(compressing_server: Serv
 
     assert inflate(client.read_frame().content) == b"x" * 65536
     assert bomb.read_close().code == 1009
+
+
+@pytest.mark.parametrize("parts", [1, 2])
+def test_compression_that_enlarges_a_message_does_not_count(
+    compressing_server: ServerProcess, parts: int
+) -> None:
+    """Random data is larger afterwards, also beyond the limit."""
+    content = random.Random(0).randbytes(65537)
+    accepted, refused = (
+        compressing_server.connect("/echo", OFFER),
+        compressing_server.connect("/echo", OFFER),
+    )
+
+    for client, body in (accepted, deflate(content[1:])), (refused, deflate(content)):
+        assert len(body) > 65536
+        first = len(body) // parts
+        client.send_frame(BINARY, body[:first], reserved=DEFLATED, fin=parts == 1)
+        if parts == 2:
+            client.send_frame(CONTINUATION, body[first:])
+
+    assert content_of(accepted.read_frame()) == content[1:]
+    assert refused.read_close().code == 1009
 
 
 @pytest.mark.parametrize(("opcode", "reserved"), [

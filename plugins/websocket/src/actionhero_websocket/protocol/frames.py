@@ -130,7 +130,7 @@ class FrameReader:
                 length = _extended_length(buffer[start : start + width])
                 start += width
             if first & 0x08 == 0:
-                self._check_size(length)
+                self._check_size(first, length)
             end = start + 4 + length
             if size < end:
                 break
@@ -179,9 +179,13 @@ class FrameReader:
         elif self._opcode:
             raise FrameError(PROTOCOL_ERROR, "Received new message within another")
 
-    def _check_size(self, length: int) -> None:
+    def _check_size(self, first: int, length: int) -> None:
         # Before the content arrives: a message that is too big is never buffered.
-        if length + (len(self._fragments) if self._fragments is not None else 0) > self._limit:
+        limit = self._limit
+        if first & _DEFLATED or (self._is_deflated and first & 0x0F == CONTINUATION):
+            # Compression may enlarge a message; the bound of zlib.
+            limit += limit // 8 + 64
+        if length + (len(self._fragments) if self._fragments is not None else 0) > limit:
             raise FrameError(TOO_BIG, "Received too big message")
 
     def _assemble(self, first: int, content: bytearray) -> tuple[int, bytearray] | None:
