@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import signal
 import socket
+import stat
 import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -63,13 +64,15 @@ def get(path: Path, target: str, *headers: str) -> Any:
 def test_the_server_serves_and_removes_its_socket_file(
     start_server: StartServer, path: Path, option: tuple[str, ...]
 ) -> None:
-    """A server at a Unix socket leaves no file behind."""
+    """A server at a Unix socket leaves no file behind. Other users can connect to it."""
     server = start_server("--unix-socket", str(path), *option, wait=LISTENING)
 
     response = get(path, "/api/process")
+    mode = stat.S_IMODE(path.stat().st_mode)
     code = server.stop()
 
     assert isinstance(response, int)
+    assert mode == 0o666
     assert code == 0
     assert not path.exists()
 

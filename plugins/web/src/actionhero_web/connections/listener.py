@@ -125,6 +125,9 @@ def _listen_on_file(path: Path) -> Listener:
     listener = socket.socket(socket.AF_UNIX)
     try:
         listener.bind(str(path))
+        # Proxies run as other users. The permissions of the folder restrict them, as a umask would
+        # also apply to other files.
+        path.chmod(0o666)
         listener.listen(BACKLOG)
         listener.setblocking(False)
     except BaseException:
