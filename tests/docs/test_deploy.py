@@ -121,6 +121,34 @@ def test_systemd_accepts_unit(unit: Path, tmp_path: Path, program: Callable[[str
     assert (result.returncode, result.stdout) == (0, "")
 
 
+def test_systemd_accepts_unit_with_unix_socket(
+    tmp_path: Path, program: Callable[[str], str]
+) -> None:
+    """The folder of the socket is created, as the file system is read-only."""
+    programs = str(Path(sys.executable).parent)
+    dropin = tmp_path / "guestbook-web@.service.d" / "unix-socket.conf"
+    dropin.parent.mkdir()
+    for source, target in (
+        (DEPLOY / "systemd" / "guestbook-web@.service", tmp_path / "guestbook-web@.service"),
+        (DEPLOY / "nginx" / "unix-socket.conf", dropin),
+    ):
+        text = source.read_text("utf-8").replace("/srv/guestbook/.venv/bin", programs)
+        target.write_text(text, encoding="utf-8")
+    settings = dropin.read_text("utf-8")
+
+    result = run(
+        program("systemd-analyze"),
+        "verify",
+        "--man=no",
+        tmp_path / "guestbook-web@8080.service",
+        env={**os.environ, "SYSTEMD_UNIT_PATH": f"{tmp_path}:"},
+    )
+
+    assert (result.returncode, result.stdout) == (0, "")
+    [folder] = re.findall(r"^RuntimeDirectory=(.+)$", settings, re.MULTILINE)
+    assert settings.count(f"--unix-socket /run/{folder}/web.sock") == 2
+
+
 def test_hadolint_accepts_dockerfile() -> None:
     """hadolint checks the rules of Docker's guide."""
     result = run(python_program("hadolint"), "--no-color", DOCKERFILE)
@@ -191,6 +219,8 @@ def test_probes_of_kubernetes_reach_endpoints_within_their_timeouts() -> None:
     for manifest in deployments():
         [container] = manifest["spec"]["template"]["spec"]["containers"]
         live, ready = container["livenessProbe"], container["readinessProbe"]
+        # A slow start is not taken for a process that hangs.
+        assert container["startupProbe"]["httpGet"] == live["httpGet"]
         ports = {port["name"]: port["containerPort"] for port in container.get("ports", [])}
         port = ready["httpGet"]["port"]
 
@@ -233,6 +263,7 @@ def test_containers_have_no_privileges_and_read_only_root() -> None:
     for service in yaml.safe_load(COMPOSE.read_text("utf-8"))["services"].values():
         if service["image"] == "guestbook":
             assert service["read_only"] is True
+            assert service["init"] is True
             assert service["tmpfs"] == ["/tmp", f"{data}:uid={uid}"]
             assert service["cap_drop"] == ["ALL"]
     for manifest in [*deployments(), *manifests("Job")]:
@@ -242,6 +273,7 @@ def test_containers_have_no_privileges_and_read_only_root() -> None:
             "readOnlyRootFilesystem": True,
             "runAsNonRoot": True,
             "capabilities": {"drop": ["ALL"]},
+            "seccompProfile": {"type": "RuntimeDefault"},
         }
         assert {mount["mountPath"] for mount in container["volumeMounts"]} == {data, "/tmp"}
 
