@@ -64,6 +64,8 @@ def test_tracebacks_show_the_frames_of_the_author(book: Place) -> None:
     [
         (("serve",), "No such command 'serve'. Did you mean 'dev' or 'start'?"),
         (("strat",), "No such command 'strat'. Did you mean 'start'?"),
+        (("help",), "No such command 'help'; actionhero --help lists them"),
+        (("test",), "No such command 'test'; actionhero --help lists them"),
         (("book:echo",), "Actions are called with: actionhero call book:echo"),
         (("--port", "9", "start"), "write it after the command: actionhero start --port …"),
         (("call", "--nme", "A", "book:echo"), "follow its name: actionhero call NAME --nme …"),
@@ -77,6 +79,8 @@ def test_tracebacks_show_the_frames_of_the_author(book: Place) -> None:
     ids=[
         "name elsewhere",
         "typing error",
+        "help as command",
+        "tests as command",
         "action",
         "early option",
         "early input",

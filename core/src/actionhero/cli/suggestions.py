@@ -27,6 +27,8 @@ _NAMES_ELSEWHERE: Final = {
     **dict.fromkeys(("check", "status", "health"), ("doctor",)),
     **dict.fromkeys(("list", "ls"), ("actions", "routes")),
     **dict.fromkeys(("urls", "show-urls"), ("routes",)),
+    # No command has this purpose, and the similar names have others.
+    **dict.fromkeys(("help", "test"), ()),
 }
 #: How many folders are searched for a settings file.
 _MAX_FOLDERS: Final = 100
@@ -46,7 +48,7 @@ def unknown_command_error(
         message = f"No such command {name!r}. Actions are called with: actionhero call {name}"
         return click.NoSuchCommand(name, message=message, ctx=error.ctx)
     meant = [each for each in _NAMES_ELSEWHERE.get(name, ()) if each in commands]
-    near = meant or difflib.get_close_matches(name, commands)
+    near = meant if name in _NAMES_ELSEWHERE else difflib.get_close_matches(name, commands)
     if not near:
         return click.NoSuchCommand(
             name, message=f"No such command {name!r}; actionhero --help lists them", ctx=error.ctx
