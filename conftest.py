@@ -52,6 +52,8 @@ def ended_processes(tmp_path_factory: pytest.TempPathFactory) -> None:
 
     Some outlive their process on purpose, such as the private Redis server of a folder.
     """
+    if sys.platform != "linux":
+        return
     # A folder for temporary files by which `tests/reaper.py` recognizes a process. Short, for Unix
     # sockets; and PostgreSQL, as another user, needs the way to its folder.
     folder = tempfile.mkdtemp(prefix="tests-")
