@@ -76,6 +76,7 @@ FIRST_RESULTS = {
     "schedule": "how-to/schedules/",
     "OpenAPI": "how-to/openapi/",
     "versioning": "how-to/routes/",
+    "trailing slash": "how-to/routes/",
     "cookies": "how-to/inputs/",
     "headers": "how-to/inputs/",
     "permission": "how-to/authentication/",
