@@ -479,7 +479,7 @@ def test_large_messages_wait_for_the_listeners(listening: ServerProcess) -> None
 def command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Result]:
     """Return a function that runs `actionhero connections` with a Redis."""
     # In this process, whose logs are those of the tests.
-    monkeypatch.setattr("actionhero_websocket.commands.configure_logs", lambda *_, **__: None)
+    monkeypatch.setattr("actionhero.cli.output.configure_logs", lambda *_, **__: None)
     (tmp_path / "actionhero.toml").write_text(
         'app.name = "socketapp"\nplugins.enabled = ["channels", "redis", "web", "websocket"]\n'
     )

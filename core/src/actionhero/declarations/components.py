@@ -16,12 +16,12 @@ from actionhero.requirements import Requirement
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 
-#: How authors keep an attribute of their own.
 #: The methods of which a class needs one: without them it has no effect.
 _METHODS: Final[Mapping[type, tuple[str, ...]]] = {
     Middleware: ("admit", "authorize", "before", "after"),
     Initializer: ("initialize", "start", "stop", "check"),
 }
+#: How authors keep an attribute of their own.
 ESCAPE: Final = "if it is your own, begin its name with an underscore, or write it in capitals"
 
 

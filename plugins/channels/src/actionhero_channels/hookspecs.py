@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import pluggy
+from actionhero import hookspec
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -12,8 +12,6 @@ if TYPE_CHECKING:
     from actionhero import Application
     from actionhero_channels.broadcast_observer import BroadcastObserver
     from actionhero_channels.channel import Channel
-
-hookspec = pluggy.HookspecMarker("actionhero")
 
 
 @hookspec

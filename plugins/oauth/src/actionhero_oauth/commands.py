@@ -7,9 +7,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import click
 
-from actionhero import ServiceUnavailable, UnavailableError
 from actionhero.cli import EXIT_FAILED, UserType, format_option, write_rows
-from actionhero.transport import run_interruptible
 from actionhero_oauth.authorization_server import AuthorizationServer, authorization_server_for
 
 if TYPE_CHECKING:
@@ -101,27 +99,15 @@ def _run(
     Raises:
         UnavailableError: Redis is unreachable, or its data is in the memory of a server.
     """
-    app = context.load_app()
     from actionhero_redis import (  # noqa: PLC0415 - imports redis-py
         RedisClients,
-        clients_for,
-        is_transient,
-        select_store,
+        run_with_redis,
     )
 
-    async def run() -> Result:
-        clients = clients_for(app, select_store(app))
-        app.provide(RedisClients, clients)
-        try:
-            return await function(authorization_server_for(app))
-        finally:
-            await clients.stop()
+    app = context.load_app()
 
-    try:
-        return run_interruptible(run())
-    except ServiceUnavailable as error:
-        raise UnavailableError(error.message) from error
-    except Exception as error:
-        if not is_transient(error):
-            raise
-        raise UnavailableError(f"the grants cannot be read: {error}") from error
+    def run(clients: RedisClients) -> Awaitable[Result]:
+        app.provide(RedisClients, clients)
+        return function(authorization_server_for(app))
+
+    return run_with_redis(app, run, "the grants")

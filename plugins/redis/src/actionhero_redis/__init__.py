@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from actionhero_redis.errors import is_transient as is_transient
     from actionhero_redis.expiring_set import NOW_MS as NOW_MS
     from actionhero_redis.expiring_set import ExpiringSet as ExpiringSet
+    from actionhero_redis.one_off_run import run_with_redis as run_with_redis
     from actionhero_redis.script import Script as Script
     from actionhero_redis.settings import RedisSettings as RedisSettings
     from actionhero_redis.store import select_store as select_store
@@ -23,6 +24,7 @@ __getattr__, __dir__, __all__ = lazy_names(
         ".clients": ["RedisClients", "clients_for"],
         ".errors": ["is_transient"],
         ".expiring_set": ["NOW_MS", "ExpiringSet"],
+        ".one_off_run": ["run_with_redis"],
         ".script": ["Script"],
         ".settings": ["RedisSettings"],
         ".store": ["select_store"],

@@ -7,16 +7,13 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import click
 
-from actionhero import RunMode, ServiceUnavailable, UnavailableError
 from actionhero.cli import (
     EXIT_FAILED,
     UserType,
     audited,
-    configure_logs,
     format_option,
     write_rows,
 )
-from actionhero.transport import run_interruptible
 from actionhero_websocket.connections.connections import Connections
 from actionhero_websocket.protocol import frames
 from actionhero_websocket.settings import WebSocketSettings
@@ -51,7 +48,7 @@ def connections(
     """List the live connections of all processes, the oldest first; or close them."""
     if context.invoked_subcommand is not None:
         return
-    page = _run(_load(context.obj), lambda all_: all_.list(user, limit=limit, after=after))
+    page = _run(context.obj.load_app(), lambda all_: all_.list(user, limit=limit, after=after))
     rows = [
         {name: getattr(info, name) for name in _COLUMNS} | {"since": info.since.isoformat()}
         for info in page
@@ -86,7 +83,7 @@ def close(context: CommandContext, ids: tuple[str, ...], user: Any, code: int, r
         unknown = [id for id in ids if not await all_.close(id, code, reason)]
         return len(ids) - len(unknown), unknown
 
-    app = _load(context)
+    app = context.load_app()
     details = {"connections": list(ids)} if ids else {"user": user}
     with audited(app, context, "websocket.close", details) as facts:
         count, unknown = _run(app, apply)
@@ -98,39 +95,15 @@ def close(context: CommandContext, ids: tuple[str, ...], user: Any, code: int, r
         sys.exit(EXIT_FAILED)
 
 
-def _load(context: CommandContext) -> Application:
-    app = context.load(RunMode.CLI)
-    configure_logs(app, level="warn")
-    app.raise_for_problems()
-    return app
-
-
 def _run(app: Application, function: Callable[[Connections], Awaitable[Result]]) -> Result:
     """Call `function` with the connections, without starting the application.
 
     Raises:
         UnavailableError: Redis is unreachable, or the connections are in the memory of a server.
     """
-    from actionhero_redis import (  # noqa: PLC0415 - imports redis-py
-        clients_for,
-        is_transient,
-        select_store,
+    from actionhero_redis import run_with_redis  # noqa: PLC0415 - imports redis-py
+
+    ttl = app.get(WebSocketSettings).connection_ttl
+    return run_with_redis(
+        app, lambda clients: function(Connections(lambda: clients, ttl)), "the connections"
     )
-
-    async def run() -> Result:
-        clients = clients_for(app, select_store(app))
-        try:
-            return await function(
-                Connections(lambda: clients, app.get(WebSocketSettings).connection_ttl)
-            )
-        finally:
-            await clients.stop()
-
-    try:
-        return run_interruptible(run())
-    except ServiceUnavailable as error:
-        raise UnavailableError(error.message) from error
-    except Exception as error:
-        if not is_transient(error):
-            raise
-        raise UnavailableError(f"the connections cannot be read: {error}") from error
