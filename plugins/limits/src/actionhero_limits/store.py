@@ -10,6 +10,7 @@ from hmac import compare_digest
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from actionhero_limits.quota import State
+from actionhero_redis import PreparedScript
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -19,8 +20,8 @@ if TYPE_CHECKING:
 
 #: The identities that the memory of a process stores; the least recently used are removed.
 LOCAL_CAPACITY: Final = 100_000
-#: The keys that are kept encoded.
-CACHE_SIZE: Final = 10_000
+#: The commands that are kept encoded.
+CACHE_SIZE: Final = 2_000
 _DIGEST_BYTES: Final = 16
 
 
@@ -79,24 +80,13 @@ class RedisStore:
         self._script = algorithm.SCRIPT
         self._script_arguments = algorithm.script_arguments
         self._epoch_us = algorithm.EPOCH_SECONDS * 1_000_000
-        # Encoding these takes as long as the rest of a command.
-        self._key = lru_cache(CACHE_SIZE)(self._encoded_key)
-        self._arguments = lru_cache(CACHE_SIZE)(self._encoded_arguments)
+        # Encoding a command takes as long as the rest of it.
+        self._prepared = lru_cache(CACHE_SIZE)(self._prepare)
 
     async def take(self, takes: Sequence[Take]) -> tuple[list[State], int]:
         """Count a call, in one round trip."""
         clients = self._clients or self._connect()
-        keys: Sequence[bytes]
-        arguments: Sequence[bytes]
-        if len(takes) == 1:
-            [(quota, identity, cost)] = takes
-            keys, arguments = (self._key(quota, identity),), self._arguments(quota, cost)
-        else:
-            keys = [self._key(take.quota, take.identity) for take in takes]
-            arguments = [
-                argument for take in takes for argument in self._arguments(take.quota, take.cost)
-            ]
-        reply = await clients.run_script(self._script, keys, arguments)
+        reply = await clients.run_prepared(self._prepared(tuple(takes)))
         states = [State._make(reply[index : index + 3]) for index in range(1, len(reply), 3)]
         return states, reply[0] + self._epoch_us
 
@@ -109,16 +99,17 @@ class RedisStore:
         self._clients = self._find_clients()
         return self._clients
 
-    def _encoded_key(self, quota: Quota, identity: str) -> bytes:
-        return self._key_of(quota, digest_of(identity))
+    def _prepare(self, takes: tuple[Take, ...]) -> PreparedScript:
+        keys = [self._key_of(quota, digest_of(identity)) for quota, identity, _ in takes]
+        arguments = [
+            argument for quota, _, cost in takes for argument in self._script_arguments(quota, cost)
+        ]
+        return PreparedScript(self._script, keys, arguments)
 
-    def _key_of(self, quota: Quota, digest: str) -> bytes:
+    def _key_of(self, quota: Quota, digest: str) -> str:
         tag = f"{{{quota.group}}}" if quota.group else ""
         clients = self._clients or self._connect()
-        return clients.key("limits", f"{tag}{quota.name}", digest).encode()
-
-    def _encoded_arguments(self, quota: Quota, cost: float) -> list[bytes]:
-        return [str(argument).encode() for argument in self._script_arguments(quota, cost)]
+        return clients.key("limits", f"{tag}{quota.name}", digest)
 
 
 class LocalStore:

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from actionhero_redis.expiring_set import NOW_MS as NOW_MS
     from actionhero_redis.expiring_set import ExpiringSet as ExpiringSet
     from actionhero_redis.one_off_run import run_with_redis as run_with_redis
+    from actionhero_redis.script import PreparedScript as PreparedScript
     from actionhero_redis.script import Script as Script
     from actionhero_redis.settings import RedisSettings as RedisSettings
     from actionhero_redis.store import select_store as select_store
@@ -25,7 +26,7 @@ __getattr__, __dir__, __all__ = lazy_names(
         ".errors": ["is_transient"],
         ".expiring_set": ["NOW_MS", "ExpiringSet"],
         ".one_off_run": ["run_with_redis"],
-        ".script": ["Script"],
+        ".script": ["PreparedScript", "Script"],
         ".settings": ["RedisSettings"],
         ".store": ["select_store"],
         ".subscription": ["channel_messages"],

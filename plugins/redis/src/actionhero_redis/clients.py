@@ -6,11 +6,12 @@ import asyncio
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from weakref import WeakKeyDictionary
+from weakref import WeakKeyDictionary, ref
 
 from actionhero import RunMode, ServiceUnavailable
 from actionhero.transport import check_disk_space
 from actionhero_redis.client_set import ClientSet
+from actionhero_redis.script import PreparedScript
 from actionhero_redis.shareable import require_shareable
 from actionhero_redis.store import StoreKind
 from actionhero_redis.url import Topology
@@ -74,6 +75,9 @@ class RedisClients:
         self._reachable = reachable
         self._on_load = on_load
         self._sets: WeakKeyDictionary[asyncio.AbstractEventLoop, ClientSet] = WeakKeyDictionary()
+        #: The last event loop and its set, which is found faster. One value, as there may be event
+        #: loops in other threads.
+        self._last: tuple[ref[asyncio.AbstractEventLoop], ClientSet] | None = None
         self._closed = False
 
     @property
@@ -127,16 +131,20 @@ class RedisClients:
             redis.exceptions.RedisError: As for `execute`.
             ServiceUnavailable: As for `execute`.
         """
-        execute, words = self._set.commands.execute, (len(keys), *keys, *arguments)
+        return await self.run_prepared(PreparedScript(script, keys, arguments))
+
+    async def run_prepared(self, prepared: PreparedScript) -> Any:
+        """Run a Lua script with keys and arguments that other runs have, too; see `run_script`."""
+        commands, idempotent = self._set.commands, prepared.script.idempotent
         try:
-            return await execute(("EVALSHA", script.sha, *words), idempotent=script.idempotent)
+            return await commands.execute_prepared(prepared)
         except Exception as error:
             from redis.exceptions import NoScriptError
 
             if not isinstance(error, NoScriptError):
                 raise
         # Redis was restarted, or failed over. This stores the script too.
-        return await execute(("EVAL", script.text, *words), idempotent=script.idempotent)
+        return await commands.execute(prepared.full_command, idempotent=idempotent)
 
     @property
     def is_cluster(self) -> bool:
@@ -218,6 +226,7 @@ class RedisClients:
 
     async def aclose(self) -> None:
         """Close the clients of the running event loop; another loop closes its own."""
+        self._last = None
         clients = self._sets.pop(asyncio.get_running_loop(), None)
         if clients is not None:
             await clients.aclose()
@@ -241,12 +250,16 @@ class RedisClients:
     @property
     def _set(self) -> ClientSet:
         loop = asyncio.get_running_loop()
+        last = self._last
+        if last is not None and last[0]() is loop:
+            return last[1]
         clients = self._sets.get(loop)
         if clients is None:
             self.require_shared("this operation")
             if self._closed:
                 raise ServiceUnavailable("Redis is not available during shutdown")
             clients = self._sets[loop] = ClientSet(self._connector)
+        self._last = (ref(loop), clients)
         return clients
 
     @cached_property

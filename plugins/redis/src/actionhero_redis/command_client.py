@@ -9,6 +9,8 @@ from redis.exceptions import ConnectionError as RedisConnectionError
 if TYPE_CHECKING:
     from redis import asyncio as aio
 
+    from actionhero_redis.script import PreparedScript
+
 #: The commands whose replies redis-py itself reads through its conversions.
 _CONVERTED: Final = ("CLUSTER", "COMMAND")
 
@@ -40,6 +42,10 @@ class CommandClient:
             if not (idempotent and self._can_resend):
                 raise
         return await self._client.execute_command(*command)
+
+    async def execute_prepared(self, prepared: PreparedScript) -> Any:
+        """Send the command of a script; see `execute`."""
+        return await self.execute(prepared.command, idempotent=prepared.script.idempotent)
 
     async def aclose(self) -> None:
         """Close the client."""

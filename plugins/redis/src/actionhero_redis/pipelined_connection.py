@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
     from redis.asyncio import ConnectionPool
 
+    from actionhero_redis.script import PreparedScript
     from actionhero_redis.settings import RedisSettings
 
 #: How long to wait for the end of a connection that was closed, for example by TLS.
@@ -72,7 +73,16 @@ class PipelinedConnection:
         Raises:
             TypeError: An argument is not a `str`, `bytes`, `int` or `float`.
         """
-        packed = hiredis.pack_command(command)
+        return self._execute(hiredis.pack_command(command), idempotent=idempotent)
+
+    def execute_prepared(self, prepared: PreparedScript) -> asyncio.Future[Any]:
+        """Send the command of a script; see `execute`."""
+        packed = prepared.packed
+        if packed is None:
+            packed = prepared.packed = hiredis.pack_command(prepared.command)
+        return self._execute(packed, idempotent=prepared.script.idempotent)
+
+    def _execute(self, packed: bytes, *, idempotent: bool) -> asyncio.Future[Any]:
         future: asyncio.Future[Any] = self._loop.create_future()
         resend = idempotent and self._settings.retries > 0
         self._send(_Command(future, packed, resend))
