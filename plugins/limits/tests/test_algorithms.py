@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from actionhero import RateLimited
 from actionhero.testing import running_app
 from actionhero_limits import Limits, gcra, sliding_window
-from actionhero_limits.quota import Quota, State, Take
+from actionhero_limits.quota import Quota, State, Take, Takes
 from actionhero_limits.store import LocalStore
 from actionhero_redis import RedisClients, Script
 from actionhero_redis import plugin as redis_plugin
@@ -166,10 +166,10 @@ async def test_the_script_is_the_same_as_the_function(
 async def test_a_clock_that_is_set_back_does_not_lock_callers_out(clock: Clock) -> None:
     store = LocalStore(gcra, clock)
     take = Take(Quota("search", 10, 10, 10), "ada")
-    await store.take([take])
+    await store.take(Takes([take]))
     clock.advance(-86_400)
 
-    states, _ = await store.take([take])
+    states, _ = await store.take(Takes([take]))
 
     assert states[0].wait_us == 1_000_000
     assert states[0].reset_us == 10_000_000

@@ -8,7 +8,7 @@ import pytest
 
 from actionhero import Action, PluginError, RateLimited, RunMode
 from actionhero_limits import Limit, Limits, gcra
-from actionhero_limits.quota import Quota, State, Take
+from actionhero_limits.quota import Quota, State, Take, Takes
 from actionhero_limits.refusals import CAPACITY, MAX_SECONDS, Refusals
 from actionhero_limits.store import LOCAL_CAPACITY, LocalStore, digest_of
 from actionhero_redis import RedisClients
@@ -132,10 +132,10 @@ async def test_a_local_store_forgets_the_least_recent_callers(
     store = LocalStore(gcra, clock)
     quota = Quota("search", 1, 3600, 1)
     for identity in ("ada", "grace", "edith"):
-        await store.take([Take(quota, identity)])
+        await store.take(Takes([Take(quota, identity)]))
 
-    [ada], _ = await store.take([Take(quota, "ada")])
-    [edith], _ = await store.take([Take(quota, "edith")])
+    [ada], _ = await store.take(Takes([Take(quota, "ada")]))
+    [edith], _ = await store.take(Takes([Take(quota, "edith")]))
 
     assert (ada.wait_us, edith.wait_us) == (0, 3_600_000_000)
 
@@ -144,7 +144,7 @@ async def test_only_the_digest_of_a_caller_resets_its_count(clock: Clock) -> Non
     """The digest is an input of an operator, with any characters."""
     store, quota = LocalStore(gcra, clock), Quota("search", 1, 3600, 1)
     refusals = refusals_at(clock)
-    await store.take([Take(quota, "ada")])
+    await store.take(Takes([Take(quota, "ada")]))
     refusals.add(Take(quota, "ada"), STATE, now_us=0)
 
     for digest in ("", "ungültig", "\ud800", digest_of("grace")):

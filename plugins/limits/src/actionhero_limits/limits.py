@@ -11,7 +11,7 @@ from actionhero_limits.headers import ceil_seconds
 from actionhero_limits.identity import address_filter, value_identity
 from actionhero_limits.outage import Outage, is_transient
 from actionhero_limits.plans import checked_cost
-from actionhero_limits.quota import Quota, Take
+from actionhero_limits.quota import Quota, Take, Takes
 from actionhero_limits.rate import parse_rate
 from actionhero_limits.refusals import Refusals
 from actionhero_limits.settings import LimitsSettings
@@ -123,11 +123,11 @@ class Limits:
         quota = Quota(name, calls, seconds, (burst if self.has_bursts else None) or calls)
         take = Take(quota, value_identity(by), checked_cost(quota, cost))
         if self.enabled:
-            await self.enforce((take,))
+            await self.enforce(Takes([take]))
 
     def enforce(
         self,
-        takes: Sequence[Take],
+        takes: Takes,
         connection: Connection | None = None,
         headers: LimitHeaders | None = None,
     ) -> Awaitable[None]:
@@ -155,7 +155,7 @@ class Limits:
 
     async def _take(
         self,
-        takes: Sequence[Take],
+        takes: Takes,
         connection: Connection | None,
         headers: LimitHeaders | None,
     ) -> None:

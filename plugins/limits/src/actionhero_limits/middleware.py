@@ -10,7 +10,7 @@ from actionhero_limits.headers import LimitHeaders, described_headers
 from actionhero_limits.identity import ALL, ANONYMOUS, address_identity, call_identity
 from actionhero_limits.limits import limits_for
 from actionhero_limits.plans import PlannedLimit, checked_cost, plan_limits
-from actionhero_limits.quota import Quota, Take
+from actionhero_limits.quota import Quota, Take, Takes
 from actionhero_limits.rate import parse_rate
 from actionhero_limits.settings import LimitsSettings
 
@@ -108,7 +108,7 @@ class ActionLimits(Middleware):
                 calls = checked_cost(quota, cost(call.inputs)) if callable(cost) else cost
                 takes.append(Take(quota, identity, calls))
         if takes:
-            await self._limits.enforce(takes, call.connection, self._headers)
+            await self._limits.enforce(Takes(takes), call.connection, self._headers)
 
 
 class AuthorizationLimits(ActionLimits):
@@ -140,12 +140,12 @@ class AdmissionLimits(ActionLimits):
         if self._limits.apply_to(connection):
             await self._limits.enforce(self._takes_of(connection.remote), connection, self._headers)
 
-    def _takes(self, remote: str | None) -> list[Take]:
-        return [
+    def _takes(self, remote: str | None) -> Takes:
+        return Takes(
             Take(quota, ALL if by == "all" else address_identity(remote), cost)
             for quota, by, cost in self._limited
             if not callable(cost)
-        ]
+        )
 
 
 def default_limits(settings: LimitsSettings) -> tuple[PlannedLimit, ...]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 
 class Quota(NamedTuple):
@@ -32,6 +32,13 @@ class Take(NamedTuple):
     identity: str
     #: How many calls it counts as; at most `quota.burst`.
     cost: float = 1
+
+
+class Takes(tuple[Take, ...]):
+    """The requests of one call: all of them are counted, or none."""
+
+    #: What the store has encoded for them; `None` before the first call.
+    encoded: Any = None
 
 
 class State(NamedTuple):

@@ -15,7 +15,7 @@ from actionhero_redis import PreparedScript
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from actionhero_limits.quota import Quota, Take
+    from actionhero_limits.quota import Quota, Take, Takes
     from actionhero_redis import RedisClients, Script
 
 #: The identities that the memory of a process stores; the least recently used are removed.
@@ -55,7 +55,7 @@ class Algorithm(Protocol):
 class Store(Protocol):
     """Stores quotas."""
 
-    async def take(self, takes: Sequence[Take]) -> tuple[list[State], int]:
+    async def take(self, takes: Takes) -> tuple[list[State], int]:
         """Count a call in all quotas if all of them allow it, and return their states.
 
         Returns:
@@ -80,14 +80,21 @@ class RedisStore:
         self._script = algorithm.SCRIPT
         self._script_arguments = algorithm.script_arguments
         self._epoch_us = algorithm.EPOCH_SECONDS * 1_000_000
-        # Encoding a command takes as long as the rest of it.
+        # Encoding a command takes as long as the rest of it. By value: the requests of users are
+        # objects of one call.
         self._prepared = lru_cache(CACHE_SIZE)(self._prepare)
 
-    async def take(self, takes: Sequence[Take]) -> tuple[list[State], int]:
+    async def take(self, takes: Takes) -> tuple[list[State], int]:
         """Count a call, in one round trip."""
         clients = self._clients or self._connect()
-        reply = await clients.run_prepared(self._prepared(tuple(takes)))
-        states = [State._make(reply[index : index + 3]) for index in range(1, len(reply), 3)]
+        prepared = takes.encoded
+        if prepared is None:
+            prepared = takes.encoded = self._prepared(takes)
+        reply = await clients.run_prepared(prepared)
+        if len(takes) == 1:
+            states = [State._make(reply[1:])]
+        else:
+            states = [State._make(reply[index : index + 3]) for index in range(1, len(reply), 3)]
         return states, reply[0] + self._epoch_us
 
     async def reset(self, quota: Quota, digest: str) -> bool:
@@ -99,7 +106,7 @@ class RedisStore:
         self._clients = self._find_clients()
         return self._clients
 
-    def _prepare(self, takes: tuple[Take, ...]) -> PreparedScript:
+    def _prepare(self, takes: Takes) -> PreparedScript:
         keys = [self._key_of(quota, digest_of(identity)) for quota, identity, _ in takes]
         arguments = [
             argument for quota, _, cost in takes for argument in self._script_arguments(quota, cost)
@@ -132,7 +139,7 @@ class LocalStore:
         offset_us = (time.time() - time.monotonic()) * 1e6 - self._epoch_us
         self._clock_us = clock_us or (lambda: time.monotonic() * 1e6 + offset_us)
 
-    async def take(self, takes: Sequence[Take]) -> tuple[list[State], int]:
+    async def take(self, takes: Takes) -> tuple[list[State], int]:
         """Count a call."""
         now_us = self._clock_us()
         keys = [(quota.name, identity) for quota, identity, _ in takes]
