@@ -233,7 +233,8 @@ for (const state of ["connecting", "open", "waiting"]) {
   });
 }
 
-test("an error of the function `reconnect` ends the client", async (context) => {
+// Returns the messages of errors that the client reports as uncaught, as they occur.
+function reportedErrors(context) {
   const errors = [];
   context.mock.method(globalThis, "queueMicrotask", (callback) => {
     try {
@@ -242,6 +243,11 @@ test("an error of the function `reconnect` ends the client", async (context) => 
       errors.push(error.message);
     }
   });
+  return errors;
+}
+
+test("an error of the function `reconnect` ends the client", async (context) => {
+  const errors = reportedErrors(context);
   const socket = { send() {}, close() {} };
   const reconnect = () => {
     throw new Error("expected");
@@ -259,14 +265,7 @@ test("an error of the function `reconnect` ends the client", async (context) => 
 });
 
 test("an error of the function `createSocket` is a failed attempt", async (context) => {
-  const errors = [];
-  context.mock.method(globalThis, "queueMicrotask", (callback) => {
-    try {
-      callback();
-    } catch (error) {
-      errors.push(error.message);
-    }
-  });
+  const errors = reportedErrors(context);
   context.mock.timers.enable({ apis: ["setTimeout"] });
   const sockets = [];
   const createSocket = () => {

@@ -26,6 +26,11 @@ class Note(Model):
         table = "note"
 """
 TWO = ONE.replace("max_length=20)", "max_length=20)\n    stars = fields.IntField(db_default=1)")
+#: The first step succeeds, the second one fails.
+TWO_STEPS = (
+    "ops.AddField('Note', 'stars', fields.IntField(db_default=1)), "
+    "ops.RunSQL('UPDATE nowhere SET x = 1')"
+)
 
 
 async def test_migrations_run_forward_backward_and_forward_again(notebook: Any) -> None:
@@ -94,11 +99,7 @@ async def test_a_failed_migration_is_rolled_back(notebook: Any) -> None:
     await notebook.make(ONE, "initial")
     await notebook.migrate()
     await notebook.run("INSERT INTO note (text) VALUES ('hello')")
-    notebook.write_migration(
-        "0002_two_steps",
-        "ops.AddField('Note', 'stars', fields.IntField(db_default=1)), "
-        "ops.RunSQL('UPDATE nowhere SET x = 1')",
-    )
+    notebook.write_migration("0002_two_steps", TWO_STEPS)
 
     with pytest.raises(MigrationFailed) as raised:
         await notebook.migrate()
@@ -117,11 +118,7 @@ async def test_a_failed_migration_on_mysql_lists_its_completed_steps(notebook: A
     """The server commits every change of a table."""
     await notebook.make(ONE, "initial")
     await notebook.migrate()
-    notebook.write_migration(
-        "0002_two_steps",
-        "ops.AddField('Note', 'stars', fields.IntField(db_default=1)), "
-        "ops.RunSQL('UPDATE nowhere SET x = 1')",
-    )
+    notebook.write_migration("0002_two_steps", TWO_STEPS)
 
     with pytest.raises(MigrationFailed) as raised:
         await notebook.migrate()
@@ -138,11 +135,7 @@ async def test_a_repeated_migration_on_mysql_mentions_the_steps_of_the_first_run
     """It fails at the first step, which the first run has completed."""
     await notebook.make(ONE, "initial")
     await notebook.migrate()
-    notebook.write_migration(
-        "0002_two_steps",
-        "ops.AddField('Note', 'stars', fields.IntField(db_default=1)), "
-        "ops.RunSQL('UPDATE nowhere SET x = 1')",
-    )
+    notebook.write_migration("0002_two_steps", TWO_STEPS)
 
     with pytest.raises(MigrationFailed):
         await notebook.migrate()
@@ -177,12 +170,7 @@ async def test_a_failed_migration_that_is_not_atomic_lists_its_completed_steps(
     """Without a transaction the first step stays."""
     await notebook.make(ONE, "initial")
     await notebook.migrate()
-    notebook.write_migration(
-        "0002_two_steps",
-        "ops.AddField('Note', 'stars', fields.IntField(db_default=1)), "
-        "ops.RunSQL('UPDATE nowhere SET x = 1')",
-        head="atomic = False",
-    )
+    notebook.write_migration("0002_two_steps", TWO_STEPS, head="atomic = False")
 
     with pytest.raises(MigrationFailed) as raised:
         await notebook.migrate()
