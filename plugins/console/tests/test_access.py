@@ -192,6 +192,36 @@ async def test_failed_sign_ins_are_limited_by_address(site: Any) -> None:
     assert allowed.status_code == 303
 
 
+async def test_a_sign_in_does_not_clear_the_failures_of_others(site: Any) -> None:
+    """With an account of its own, a client could otherwise guess other passwords without a delay."""
+    async with site(operators=OPERATORS) as running:
+        guesses = [await running.sign_in("ada", "guess") for _ in range(MAX_FREE_FAILURES - 1)]
+        own = await running.sign_in("eve")
+        last_guess = await running.sign_in("ada", "guess")
+        delayed = await running.sign_in("ada")
+
+    assert {response.status_code for response in (*guesses, last_guess)} == {401}
+    assert own.status_code == 303
+    assert delayed.status_code == 429
+
+
+async def test_the_first_delayed_sign_in_is_audited(site: Any) -> None:
+    """The others of a delay are not: a client can send any number of them."""
+    async with site(operators=OPERATORS) as running:
+        for _ in range(MAX_FREE_FAILURES):
+            await running.sign_in("ada", "guess")
+        delayed = [await running.sign_in("ada", "guess") for _ in range(3)]
+        entries = await running.audit()
+
+    assert {response.status_code for response in delayed} == {429}
+    failures, [last] = entries[:-1], entries[-1:]
+    assert len(failures) == MAX_FREE_FAILURES
+    assert not any("reason" in entry for entry in failures)
+    assert (last["event"], last["outcome"], last["name"], last["reason"]) == (
+        "sign_in", "failure", "ada", "too many failures",
+    )  # fmt: skip
+
+
 @pytest.mark.parametrize("cookie", ["", "x", "gAAAAA", "ü", "a b;c"])
 async def test_forged_cookies_are_refused(site: Any, cookie: str) -> None:
     """Also those that cannot be decoded."""

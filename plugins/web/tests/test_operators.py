@@ -51,3 +51,21 @@ def test_delays_increase_end_and_are_reset() -> None:
     for number in range(MAX_ADDRESSES + 10):
         limiter.record_failure(f"10.0.{number // 256}.{number % 256}")
     assert len(limiter._failures) == MAX_ADDRESSES
+
+
+def test_a_success_clears_the_failures_of_its_account_only() -> None:
+    """Those of all accounts together delay an address."""
+    limiter = SignInLimiter(lambda: 0.0)
+    for _ in range(MAX_FREE_FAILURES - 1):
+        limiter.record_failure("192.0.2.1", "ada")
+        limiter.record_failure("192.0.2.1", "eve")
+        limiter.reset("192.0.2.1", "eve")
+    before = limiter.retry_after_seconds("192.0.2.1")
+    limiter.record_failure("192.0.2.1")
+
+    assert before == 0
+    assert limiter.retry_after_seconds("192.0.2.1") == 1
+    assert [limiter.mark_refused("192.0.2.1") for _ in range(2)] == [True, False]
+    limiter.record_failure("192.0.2.1", "ada")
+    assert limiter.retry_after_seconds("192.0.2.1") == 2
+    assert limiter.mark_refused("192.0.2.1")

@@ -40,6 +40,8 @@ class Throttled(NamedTuple):
     """A sign-in was not attempted: there were too many failures."""
 
     retry_after_seconds: int
+    #: Whether it is the first one since the last failure.
+    is_first: bool
 
 
 class PassStorage(aiohttp_session.AbstractStorage):
@@ -142,13 +144,14 @@ class ConsoleAccess:
         """Sign in an operator, and return them; `None`: name or password are wrong."""
         address = self.requests.client(request).address
         if seconds := self._limiter.retry_after_seconds(address):
-            return Throttled(seconds)
-        # Counted before the verification, which takes time: concurrent attempts are all counted.
-        self._limiter.record_failure(address)
+            return Throttled(seconds, self._limiter.mark_refused(address))
         account = self._accounts.get(name)
+        known_name = "" if account is None else account.name
+        # Counted before the verification, which takes time: concurrent attempts are all counted.
+        self._limiter.record_failure(address, known_name)
         if not await self._verify(account, password) or account is None:
             return None
-        self._limiter.reset(address)
+        self._limiter.reset(address, known_name)
         session = await aiohttp_session.new_session(request)
         session["name"], session["binding"] = account.name, self._binding(account)
         return Operator(account.name, Role(account.role), "password")

@@ -143,6 +143,9 @@ class ConsolePage(OperatorPage[Operator]):
         result = await self._access.sign_in(request, name, fields.get("password", ""))
         if isinstance(result, Throttled):
             logger.warning("a sign-in to the console was delayed, from %s", connection.remote)
+            if result.is_first:
+                facts = {"name": name, "reason": "too many failures"}
+                await trail.note("sign_in", "failure", None, connection, facts)
             return self.form.too_many_attempts(request, result.retry_after_seconds)
         if result is None:
             logger.warning("sign-in to the console failed from %s", connection.remote)

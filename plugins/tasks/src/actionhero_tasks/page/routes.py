@@ -133,6 +133,8 @@ class JobPage(OperatorPage[str]):
         address = self._connection(request).remote
         # No `await` between the check and the count: concurrent attempts are all counted.
         if seconds := self._limiter.retry_after_seconds(address):
+            if self._limiter.mark_refused(address):
+                self._record(request, "sign_in", "failure", reason="too many failures")
             return self.form.too_many_attempts(request, seconds)
         if not self._access.verify_password(password):
             self._limiter.record_failure(address)
