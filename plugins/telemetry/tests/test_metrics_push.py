@@ -76,6 +76,21 @@ async def test_metrics_are_sent_as_cumulative_totals(collector: Collector, tmp_p
     assert {"actionhero.call.duration", "actionhero.call.active"} <= names
 
 
+async def test_totals_that_begin_anew_have_a_new_start(
+    collector: Collector, tmp_path: Path
+) -> None:
+    """With other buckets, the totals of the previous start are deleted."""
+    for buckets in ((1.0,), (1.0, 2.0)):
+        async with application(tmp_path, collector.url, buckets=buckets) as app:
+            await app.call("buy")
+
+    first, second = [
+        metric.sum.data_points[0] for metric in collector.metrics if metric.name == "pushed.orders"
+    ]
+    assert (first.as_double, second.as_double) == (2, 2)
+    assert first.time_unix_nano < second.start_time_unix_nano
+
+
 async def test_one_of_several_processes_sends(
     collector: Collector, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -106,7 +121,8 @@ async def test_a_collector_that_is_away_delays_nothing(
     async with application(tmp_path, f"http://127.0.0.1:{free_port()}") as app:
         await app.call("buy")
 
-    assert caplog.text.count("does not accept metrics") == 1
+    warning = "does not accept metrics; the next attempt sends them again"
+    assert caplog.text.count(warning) == 1
 
 
 async def test_an_invalid_interval_stops_the_start(

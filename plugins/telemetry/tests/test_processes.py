@@ -14,7 +14,13 @@ from prometheus_client.multiprocess import MultiProcessCollector
 
 from actionhero import BootError
 from actionhero_telemetry.merging import Merger
-from actionhero_telemetry.processes import claim_slot, layout_digest, live_slots, value_files
+from actionhero_telemetry.processes import (
+    claim_slot,
+    layout_digest,
+    live_slots,
+    totals_since,
+    value_files,
+)
 from actionhero_telemetry.reserved_file import NoFile
 from actionhero_telemetry.values import ValueStore
 
@@ -182,6 +188,20 @@ def test_a_damaged_file_is_replaced(tmp_path: Path, caplog: pytest.LogCaptureFix
     assert caplog.text.count("is damaged") == 2
     store.close()
     slot.release()
+
+
+@pytest.mark.parametrize("text", ["", "half"])
+def test_a_damaged_begin_of_the_totals_is_replaced(tmp_path: Path, text: str) -> None:
+    """Once."""
+    (tmp_path / "layout").write_text(layout_digest("layout"))
+    (tmp_path / "since").write_text(text)
+
+    claim_slot(tmp_path, "layout").release()
+    first = totals_since(tmp_path)
+    claim_slot(tmp_path, "layout").release()
+
+    assert first > 0
+    assert totals_since(tmp_path) == first
 
 
 def test_a_full_disk_stops_new_series_only(

@@ -17,8 +17,6 @@ from actionhero_telemetry.settings import TelemetrySettings
 from actionhero_telemetry.tracing import is_disabled, missing_packages
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from actionhero import Application
     from actionhero_telemetry.initializer import MetricsInitializer
 
@@ -66,13 +64,14 @@ class MetricsPush(Initializer):
             mute_libraries,
             resource_of,
         )
+        from actionhero_telemetry.processes import totals_since
 
         interval = _interval_seconds(self._settings)
         mute_libraries()
         about = app.get(AppSettings)
         folder = about.make_data_dir() / FOLDER
         self._lock = FileLock(folder / "push.lock")
-        self._since_ns = _since(folder / "since")
+        self._since_ns = totals_since(folder)
         url = endpoint_of(self._settings.endpoint, "metrics")
         self._exporter = OTLPMetricExporter(endpoint=url)
         self._warning = OutageWarning("metrics", url or "OTEL_EXPORTER_OTLP_ENDPOINT")
@@ -121,7 +120,8 @@ class MetricsPush(Initializer):
             now_ns=time.time_ns(),
         )
         if self._exporter.export(data) is not MetricExportResult.SUCCESS:
-            self._warning.lost(len(families))
+            # The totals stay, and the next ones contain them.
+            self._warning.failed()
 
 
 def push_of(app: Application) -> MetricsPush | None:
@@ -143,17 +143,3 @@ def _interval_seconds(settings: TelemetrySettings) -> float:
             f"{INTERVAL_VARIABLE} is {text!r}; set a number of milliseconds, such as 60000"
         )
     return int(text) / 1000
-
-
-def _since(path: Path) -> int:
-    """Return when the totals in a folder began: they continue after a restart."""
-    try:
-        with path.open("x") as file:
-            file.write(str(time.time_ns()))
-    except FileExistsError:
-        pass
-    try:
-        return int(path.read_text())
-    except ValueError:
-        # Another process is writing it.
-        return time.time_ns()

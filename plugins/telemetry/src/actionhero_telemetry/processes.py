@@ -31,6 +31,8 @@ logger = logging.getLogger("actionhero.telemetry")
 CLAIM_SECONDS: Final = 5.0
 #: A limit against an endless loop; a machine runs fewer processes of one application.
 MAX_SLOTS: Final = 4096
+#: The file with the time at which the totals of a folder began.
+_SINCE: Final = "since"
 
 
 class Slot:
@@ -91,6 +93,7 @@ def claim_slot(folder: Path, layout: object) -> Slot:
             slot = _claim(folder)
             _discard_other_layout(folder, slot, layout)
             _discard_damaged(folder, slot)
+            _record_begin(folder)
             for path in folder.glob(f"gauge_*_{slot.number}.db"):
                 path.unlink()
             with contextlib.suppress(FileExistsError):
@@ -121,6 +124,7 @@ def _discard_other_layout(folder: Path, slot: Slot, layout: object) -> None:
         return
     for values in folder.glob("*.db"):
         values.unlink()
+    (folder / _SINCE).unlink(missing_ok=True)
     path.write_text(expected, "ascii")
 
 
@@ -142,6 +146,25 @@ def _discard_damaged(folder: Path, slot: Slot) -> None:
         except (RuntimeError, ValueError, struct.error) as error:
             logger.warning("%s is damaged, so its totals begin at 0: %s", path, error)
             path.unlink()
+
+
+def _record_begin(folder: Path) -> None:
+    """Store the time at which the totals of a folder began, unless there are some already."""
+    path = folder / _SINCE
+    if path.exists() and _number(path.read_text("ascii")) is not None:
+        return
+    # Renamed, so that a process that is killed meanwhile leaves no half-written time.
+    draft = folder / f"{_SINCE}.draft"
+    draft.write_text(str(time.time_ns()), "ascii")
+    draft.replace(path)
+
+
+def totals_since(folder: Path) -> int:
+    """Return when the totals of a folder began, in nanoseconds since the epoch.
+
+    They continue after a restart.
+    """
+    return int((folder / _SINCE).read_text("ascii"))
 
 
 def live_slots(folder: Path) -> set[int]:

@@ -46,7 +46,7 @@ class OutageWarning:
     """Warns of a collector that is away, once a minute.
 
     Args:
-        kind: The lost data, such as `spans`.
+        kind: The data, such as `spans`.
         endpoint: The collector.
     """
 
@@ -56,17 +56,21 @@ class OutageWarning:
         self._lost = 0
         self._next = 0.0
 
-    def lost(self, count: int) -> None:
-        """Count lost items."""
-        self._lost += count
+    def failed(self, *, lost: int = 0) -> None:
+        """Warn of a failed export, unless the last warning is recent.
+
+        Args:
+            lost: The number of items that are not sent again.
+        """
+        self._lost += lost
         now = time.monotonic()
         if now >= self._next:
             self._next = now + WARNING_SECONDS
             logger.warning(
-                "the collector at %s does not accept %s; %d are lost",
+                "the collector at %s does not accept %s; %s",
                 self._endpoint,
                 self._kind,
-                self._lost,
+                f"{self._lost} are lost" if self._lost else "the next attempt sends them again",
             )
             self._lost = 0
 
@@ -90,7 +94,7 @@ class WarningExporter(SpanExporter):
         except Exception:  # noqa: BLE001 - of any exporter
             result = SpanExportResult.FAILURE
         if result is not SpanExportResult.SUCCESS:
-            self._warning.lost(len(spans))
+            self._warning.failed(lost=len(spans))
         return result
 
     def shutdown(self) -> None:
@@ -185,14 +189,14 @@ def exporters_of(endpoint: str) -> list[SpanExporter]:
             exporters.append(_otlp(endpoint))
             continue
         key = "otlp_proto_grpc" if name == "otlp" else name
-        found = entry_points(group="opentelemetry_traces_exporter", name=key)
-        if not found:
+        matches = entry_points(group="opentelemetry_traces_exporter", name=key)
+        if not matches:
             variable = "OTEL_EXPORTER_OTLP_PROTOCOL" if name == "otlp" else "OTEL_TRACES_EXPORTER"
             raise ConfigurationError(
                 f"{variable} needs the exporter {key!r}, which is not installed; install the "
                 "package with it, or remove the variable to use OTLP over HTTP"
             )
-        exporters.append(WarningExporter(next(iter(found)).load()(), name))
+        exporters.append(WarningExporter(next(iter(matches)).load()(), name))
     return exporters
 
 
