@@ -382,9 +382,13 @@ async def test_no_secret_is_exported(collector: Collector) -> None:
             path = f"/api/reset/{secrets['path']}"
             async with site.client.request(method, path, headers=headers) as response:
                 assert response.status == status
+        # Paths of no route.
+        for path in (f"/api/reset/{secrets['path']}/extra", f"/api/resett/{secrets['path']}"):
+            async with site.client.post(path) as response:
+                assert response.status == 404
 
     exported = b"".join(collector.bodies)
-    assert len(collector.spans) == 5
+    assert len(collector.spans) == 7
     assert b"POST /api/reset/{token}" in exported
     assert b"swordfish" not in exported
     assert b"a-plain-input" not in exported

@@ -63,9 +63,19 @@ def actionhero_web_observers(app: Application, clients: Any) -> list[Any]:
         observers.append(metrics.requests)
     if (tracing := tracing_of(app)) is not None:
         from actionhero_telemetry.otel.http_spans import HttpSpans
+        from actionhero_web import routes_of
 
-        secret_names = {name for action in app.actions for name in action.inputs.sensitive_names}
-        observers.append(HttpSpans(tracing.spans, clients, frozenset(secret_names)))
+        secret_names = frozenset(
+            name for action in app.actions for name in action.inputs.sensitive_names
+        )
+        has_secret_paths = any(
+            not action.inputs.sensitive_names.isdisjoint(route.parameters)
+            for action in app.actions
+            for route in routes_of(action)
+        )
+        observers.append(
+            HttpSpans(tracing.spans, clients, secret_names, has_secret_paths=has_secret_paths)
+        )
     return observers
 
 

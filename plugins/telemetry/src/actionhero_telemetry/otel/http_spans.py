@@ -7,16 +7,13 @@ from typing import TYPE_CHECKING, Any, Final
 
 from actionhero_telemetry.otel.spans import SpanKind
 from actionhero_telemetry.otel.transport_span import TransportSpan
+from actionhero_telemetry.web_observer import METHODS, OTHER_METHOD
 
 if TYPE_CHECKING:
     from aiohttp.web import BaseRequest
 
     from actionhero_telemetry.otel.spans import Spans
 
-#: Other methods are `_OTHER`, as a client may send any text.
-_METHODS: Final = frozenset(
-    {"CONNECT", "DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT", "QUERY", "TRACE"}
-)
 #: Longer texts of clients are cut.
 _MAX_LENGTH: Final = 512
 _PARAMETER: Final = re.compile(r"\{([^}:]+)")
@@ -29,12 +26,16 @@ class HttpSpans:
         spans: Begins spans.
         clients: Returns the clients of requests, also behind trusted proxies.
         secret_names: The names of the secret inputs of all actions.
+        has_secret_paths: Whether an action has one of them in its path.
     """
 
-    def __init__(self, spans: Spans, clients: Any, secret_names: frozenset[str]) -> None:
+    def __init__(
+        self, spans: Spans, clients: Any, secret_names: frozenset[str], *, has_secret_paths: bool
+    ) -> None:
         self._spans = spans
         self._clients = clients
         self._secret_names = secret_names
+        self._has_secret_paths = has_secret_paths
 
     def began(self, request: BaseRequest) -> TransportSpan:
         """Begin the span of a request."""
@@ -47,8 +48,8 @@ class HttpSpans:
             return
         scope = mark.scope
         if scope is not None and scope.is_recording:
-            method = request.method if request.method in _METHODS else "_OTHER"
-            name = "HTTP" if method == "_OTHER" else method
+            method = request.method if request.method in METHODS else OTHER_METHOD
+            name = "HTTP" if method == OTHER_METHOD else method
             scope.span.update_name(f"{name} {route}" if route else name)
             scope.span.set_attributes(self._attributes(request, status, route, method, mark))
             if status is not None and status >= 500:
@@ -73,14 +74,20 @@ class HttpSpans:
             attributes["client.address"] = client.address
         if route:
             attributes["http.route"] = route
-        # A path with a secret parameter is not exported, even if the call was refused.
-        if self._secret_names.isdisjoint(_PARAMETER.findall(route)):
+        if not self._may_have_secret(route):
             attributes["url.path"] = request.path[:_MAX_LENGTH]
         if status is not None:
             attributes["http.response.status_code"] = status
         if agent := request.headers.get("User-Agent"):
             attributes["user_agent.original"] = agent[:_MAX_LENGTH]
         return attributes
+
+    def _may_have_secret(self, route: str) -> bool:
+        """Return whether the path of a request to a route may contain a secret."""
+        if not route:
+            # Perhaps the path of another route with a typing error.
+            return self._has_secret_paths
+        return not self._secret_names.isdisjoint(_PARAMETER.findall(route))
 
 
 def _host_and_port(host: str) -> tuple[str, int | None]:
