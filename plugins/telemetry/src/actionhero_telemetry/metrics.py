@@ -18,10 +18,14 @@ LABEL_LENGTH: Final = 128
 OTHER: Final = "_other"
 
 _declared: weakref.WeakSet[Metric] = weakref.WeakSet()
+#: Called for each further declaration: those of open recordings, of which the newest records.
+_on_declaration: list[Callable[[Metric], None]] = []
 
 
 class Metric:
     """The base class of metrics. Until the process has started, nothing is recorded.
+
+    One that is declared later, as by a module that is imported on demand, is recorded from then on.
 
     Args:
         name: The name: lower case, with dots, as `shop.orders`.
@@ -47,6 +51,8 @@ class Metric:
         self._limit = 0
         self._on_dropped: Callable[[Metric], None] = _ignore
         _declared.add(self)
+        if _on_declaration:
+            _on_declaration[-1](self)
 
     def bind(
         self,
@@ -79,6 +85,14 @@ class Metric:
         if series is None:
             series = self._add_series(values)
         return series
+
+    @property
+    def overflow(self) -> Any:
+        """The series of the values beyond the limit; `None` without one.
+
+        Each of its values is counted, so it must not be stored as the series of other labels.
+        """
+        return self._series.get((OTHER,) * len(self.labels))
 
     def _find(self, labels: Mapping[str, object]) -> Any:
         if self._create is None:
@@ -205,6 +219,16 @@ class Histogram(Metric):
 def declared_metrics() -> list[Metric]:
     """Return the metrics that modules have declared, by name."""
     return sorted(_declared, key=lambda metric: (metric.name, metric.source))
+
+
+def watch_declarations(function: Callable[[Metric], None]) -> Callable[[], None]:
+    """Call a function for each metric that is declared from now on.
+
+    Returns:
+        The function that ends it.
+    """
+    _on_declaration.append(function)
+    return lambda: _on_declaration.remove(function)
 
 
 def label_text(value: object) -> str:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import logging
+import weakref
 from typing import TYPE_CHECKING, Any, Final
 
 from actionhero_telemetry.builtin_metrics import series_dropped
-from actionhero_telemetry.declarations import check
-from actionhero_telemetry.metrics import Histogram, declared_metrics
+from actionhero_telemetry.declarations import check, declaration_errors
+from actionhero_telemetry.metrics import Histogram, declared_metrics, watch_declarations
 from actionhero_telemetry.processes import claim_slot
 from actionhero_telemetry.values import ValueStore
 
@@ -15,6 +17,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from actionhero_telemetry.metrics import Metric
+
+logger = logging.getLogger("actionhero.telemetry")
 
 #: Changed with the format of the files.
 FORMAT: Final = 1
@@ -45,7 +49,8 @@ class Recording:
         own_buckets = {item.name: item.buckets for item in metrics if isinstance(item, Histogram)}
         self.slot = claim_slot(folder, [FORMAT, self._buckets, own_buckets, version])
         self._store = ValueStore(self.slot)
-        self._metrics: list[Metric] = []
+        # Not those of a function that has ended, which may declare its metric at each call.
+        self._metrics: weakref.WeakSet[Metric] = weakref.WeakSet()
         #: The kinds of metrics, by their names for Prometheus.
         self.kinds: dict[str, str] = {}
         #: The units of metrics, by their names for Prometheus.
@@ -53,15 +58,22 @@ class Recording:
         #: The names with dots, and the units, by the names for Prometheus.
         self.names: dict[str, tuple[str, str]] = {}
         self.bind(metrics)
+        self._stop_watching = watch_declarations(self._bind_later)
 
     def bind(self, metrics: Iterable[Metric]) -> None:
         """Begin to record metrics."""
         for metric in metrics:
-            self._metrics.append(metric)
+            self._metrics.add(metric)
             self.kinds[metric.exposed_name] = metric.kind
             self.units[metric.exposed_name] = metric.unit
             self.names[metric.exposed_name] = (metric.name, metric.unit)
             metric.bind(self._create_series, self._series_limit, self._count_dropped)
+
+    def _bind_later(self, metric: Metric) -> None:
+        if errors := declaration_errors([*self._metrics, metric]):
+            logger.warning("%s; it is not recorded", "; ".join(errors))
+        else:
+            self.bind([metric])
 
     def _create_series(self, metric: Metric, values: tuple[str, ...]) -> Any:
         name = metric.exposed_name
@@ -100,6 +112,7 @@ class Recording:
 
     def close(self) -> None:
         """Stop recording. The totals stay."""
+        self._stop_watching()
         for metric in self._metrics:
             metric.unbind(self._create_series)
         self._store.close()

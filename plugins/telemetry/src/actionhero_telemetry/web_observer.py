@@ -58,7 +58,8 @@ class RequestObserver:
             series = request_duration.series(origin.method, route, code, origin.scheme)
             if series is None:
                 return
-            origin.series[route, status] = series
+            if series is not request_duration.overflow:
+                origin.series[route, status] = series
         series.record(perf_counter() - started)
 
     @property
