@@ -7,6 +7,7 @@ import json
 import re
 import shutil
 import subprocess
+from collections.abc import AsyncIterator  # noqa: TC003 - of an action, which resolves it
 from datetime import timedelta
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any
@@ -24,7 +25,7 @@ import actionhero_tasks.plugin
 import actionhero_telemetry.plugin
 import actionhero_web.plugin
 import actionhero_websocket.plugin
-from actionhero import Action, Call, RunMode, Session, hookimpl
+from actionhero import Action, Call, ErrorType, RunMode, Session, hookimpl
 from actionhero.testing import running_app
 from actionhero_channels import Channel, Channels
 from actionhero_channels.testing import RecordingSubscriber
@@ -56,6 +57,7 @@ PLUGINS = (
 NAMES = {
     "actionhero_call_active",
     "actionhero_call_duration_seconds",
+    "actionhero_call_refused",
     "actionhero_channel_broadcasts",
     "actionhero_channel_gaps",
     "actionhero_channel_subscribers",
@@ -75,6 +77,7 @@ NAMES = {
     "actionhero_schedule_delay_seconds",
     "actionhero_scrape_errors",
     "actionhero_series_dropped",
+    "actionhero_stream_duration_seconds",
     "actionhero_websocket_closed",
     "actionhero_websocket_connections",
     "actionhero_websocket_messages",
@@ -108,6 +111,16 @@ class Send(Action):
         await call.get(Channels).broadcast("news:1", "text")
 
 
+class Letters(Action):
+    """Stream letters."""
+
+    name = "letters"
+    web = "GET /letters"
+
+    async def run(self) -> AsyncIterator[str]:
+        yield "a"
+
+
 class Clean(Action):
     """Clean up all the time."""
 
@@ -135,7 +148,7 @@ class Application:
 
     @hookimpl
     def actionhero_actions(self) -> list[type[Action]]:
-        return [Send, Clean]
+        return [Send, Clean, Letters]
 
     @hookimpl
     def actionhero_channels(self) -> Sequence[type[Channel]]:
@@ -197,6 +210,10 @@ async def use_everything(app: RunningApp) -> Samples:
             async with client.post("/api/send") as response:
                 statuses.append(response.status)
         assert statuses == [200, 200, 429]
+        for path, status in (("letters", 200), ("unknown", 404)):
+            async with client.get(f"/api/{path}") as response:
+                await response.read()
+                assert response.status == status
         reader, writer = await asyncio.open_connection("127.0.0.1", web.port)
         writer.write(b"NOT HTTP\r\n\r\n")
         await reader.read()
@@ -300,6 +317,21 @@ def test_the_dashboard_and_the_alerts_name_metrics_that_exist(samples: Samples) 
     assert NAMES - named == {"process_virtual_memory_bytes"}
 
 
+def test_the_alert_of_failing_actions_names_all_errors_of_the_server() -> None:
+    """Those that a call can have, time limits, and responses with 5xx."""
+    text = (files("actionhero_telemetry") / "alerts.yml").read_text("utf-8")
+    rules = yaml.safe_load(text)["groups"][0]["rules"]
+    [expression] = [r["expr"] for r in rules if r["alert"] == "ActionHeroActionFailing"]
+    [pattern] = re.findall(r'outcome=~"(.+?)"', expression)
+
+    expected = {type_ for type_ in ErrorType if type_.is_server_error} | {ErrorType.ACTION_TIMEOUT}
+    assert {type_ for type_ in ErrorType if re.fullmatch(pattern, type_.value)} == {
+        type_ for type_ in expected if type_.value.startswith("CONNECTION_")
+    }
+    assert re.fullmatch(pattern, "status 503")
+    assert not re.fullmatch(pattern, "status 404")
+
+
 def test_prometheus_accepts_metrics_and_alert_rules(samples: Samples, tmp_path: Path) -> None:
     if shutil.which("promtool") is None:
         pytest.skip("promtool of the Debian package prometheus is not installed")
@@ -320,6 +352,10 @@ def test_prometheus_accepts_metrics_and_alert_rules(samples: Samples, tmp_path: 
 #: The values of series, each quarter of a minute, by their names and labels.
 SERIES = {
     'actionhero_info{job="shop"}': "1x60",
+    (
+        'actionhero_call_duration_seconds_count{job="shop",action="order",transport="websocket",'
+        'outcome="CONNECTION_SERVICE_UNAVAILABLE"}'
+    ): "0+1x60",
     'actionhero_job_duration_seconds_count{job="shop",queue="mail",outcome="dead"}': "_x20 1x40",
     'actionhero_jobs{job="shop",queue="mail",state="dead"}': "0x20 1x40",
     'process_open_fds{job="shop",instance="a"}': "900x60",
@@ -331,6 +367,7 @@ SERIES = {
     ("alert", "labels"),
     [
         ("ActionHeroDown", None),
+        ("ActionHeroActionFailing", {"job": "shop", "action": "order"}),
         ("ActionHeroDeadJobs", {"job": "shop", "queue": "mail"}),
         ("ActionHeroFileDescriptors", {"job": "shop", "instance": "a"}),
     ],
@@ -338,7 +375,7 @@ SERIES = {
 def test_alerts_fire_at_the_first_event(
     tmp_path: Path, alert: str, labels: dict[str, str] | None
 ) -> None:
-    """A dead job, whose series has begun with it."""
+    """A dead job, whose series has begun with it, or calls over WebSocket during an outage."""
     if shutil.which("promtool") is None:
         pytest.skip("promtool of the Debian package prometheus is not installed")
     rules = yaml.safe_load((files("actionhero_telemetry") / "alerts.yml").read_text("utf-8"))

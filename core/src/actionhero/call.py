@@ -331,6 +331,18 @@ class Outcome:
         status = getattr(self.value, "status", None)
         return not isinstance(status, int) or status < 400
 
+    @property
+    def name(self) -> str:
+        """The name of the outcome in logs, metrics and traces.
+
+        `ok`, `cancelled`, the type of the error, or `status 404` of a failed response.
+        """
+        if self.cancelled:
+            return "cancelled"
+        if self.error is not None:
+            return self.error.type.value
+        return "ok" if self.ok else f"status {self.value.status}"
+
     def unwrap(self) -> Any:
         """Return the value.
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from actionhero import NotFound
+from actionhero import NotFound, Outcome
 from actionhero_console.rates import (
     INTERVAL_SECONDS,
     MAX_INTERVALS,
@@ -30,13 +30,20 @@ class Clock:
         return self.now
 
 
-def end_call(rates: CallRates, seconds: float, *, ok: bool = True, transport: str = "web") -> None:
+def end_call(
+    rates: CallRates,
+    seconds: float,
+    outcome: Outcome | None = None,
+    *,
+    transport: str = "web",
+    streams: bool = False,
+) -> None:
     """Report the end of a call."""
     call: Any = SimpleNamespace(
-        connection=SimpleNamespace(transport=transport), action=SimpleNamespace(name="greet")
+        connection=SimpleNamespace(transport=transport),
+        action=SimpleNamespace(name="greet", streams=streams),
     )
-    outcome: Any = SimpleNamespace(ok=ok)
-    rates.ended(call, outcome, seconds, None)
+    rates.ended(call, outcome or Outcome(), seconds, None)
 
 
 def test_percentiles_are_exact_to_nine_percent() -> None:
@@ -64,7 +71,7 @@ def test_intervals_are_kept_for_an_hour() -> None:
     end_call(rates, 0.01)
     for _ in range(MAX_INTERVALS + 5):
         clock.now += INTERVAL_SECONDS
-        end_call(rates, 0.01, ok=False)
+        end_call(rates, 0.01, Outcome(error=NotFound("no such person")))
     rates.refused(connection, "nothing", NotFound("no such action"))
 
     merged = merge_rates([rates.rates()])
@@ -74,6 +81,22 @@ def test_intervals_are_kept_for_an_hour() -> None:
     assert merged["transports"]["websocket"]["errors"] == 1
     assert merged["transports"]["web"]["calls"] == 30
     assert merge_actions([rates.actions()])["greet"]["calls"] == MAX_INTERVALS + 6
+
+
+def test_streams_and_refused_calls_have_no_durations() -> None:
+    """Those of streams are the wish of their clients. A cancelled call is no failure."""
+    rates = CallRates()
+    connection: Any = SimpleNamespace(transport="web")
+    end_call(rates, 600.0, Outcome(error=NotFound("gone"), cancelled=True), streams=True)
+    rates.refused(connection, "nothing", NotFound("no such action"))
+    before = merge_rates([rates.rates()])["total"]
+    end_call(rates, 0.5)
+
+    total = merge_rates([rates.rates()])["total"]
+
+    assert before == {"calls": 2, "errors": 1, "p50": None, "p95": None, "p99": None}
+    assert (total["calls"], total["errors"]) == (3, 1)
+    assert total["p50"] == pytest.approx(500, rel=0.09)
 
 
 def test_without_calls_there_are_no_percentiles() -> None:

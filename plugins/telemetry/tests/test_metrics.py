@@ -11,10 +11,12 @@ import socket
 import subprocess
 import sys
 from base64 import b64encode
+from collections.abc import AsyncIterator  # noqa: TC003 - of an action, which resolves it
 from typing import TYPE_CHECKING, Any
 
 import aiohttp
 import pytest
+from aiohttp.web import Response
 from prometheus_client.openmetrics.parser import (
     text_string_to_metric_families as parse_openmetrics,
 )
@@ -30,7 +32,7 @@ from actionhero_web import WebSettings
 from actionhero_web import plugin as web_plugin
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable
+    from collections.abc import Callable
     from pathlib import Path
 
     from actionhero_telemetry.metrics import Metric
@@ -143,6 +145,94 @@ async def test_calls_and_requests_are_measured() -> None:
     assert (number("actionhero_loop_delay_seconds") or 0) >= 0
 
 
+class Count(Action):
+    """Count, as events of a stream."""
+
+    name = "count"
+    web = "GET /count"
+
+    async def run(self) -> AsyncIterator[int]:
+        yield 1
+
+
+class Teapot(Action):
+    """Return a response."""
+
+    name = "teapot"
+    web = "GET /teapot/{status}"
+
+    async def run(self, status: int) -> Any:
+        return Response(status=status)
+
+
+async def test_streams_and_refused_calls_have_metrics_of_their_own() -> None:
+    """A stream lasts as long as its client wants, and a refusal has no duration."""
+    async with served(Count) as page:
+        await page.call("GET", "/api/count")
+        await page.call("GET", "/api/unknown")
+        await page.call("PUT", "/api/count")
+        samples = await page.samples()
+
+    def number(name: str, **labels: str) -> float | None:
+        return samples.get((name, frozenset({"transport": "web", **labels}.items())))
+
+    assert not any(name.startswith("actionhero_call_duration") for name, _ in samples)
+    stream = {"action": "count", "outcome": "ok"}
+    assert number("actionhero_stream_duration_seconds_count", **stream) == 1
+    for outcome in ("CONNECTION_ACTION_NOT_FOUND", "CONNECTION_METHOD_NOT_ALLOWED"):
+        assert number("actionhero_call_refused_total", outcome=outcome) == 1
+
+
+async def test_a_failed_response_of_an_action_is_a_failed_call() -> None:
+    """As in the log and in traces."""
+    async with served(Teapot) as page:
+        for status in (200, 418, 503):
+            assert await page.call("GET", f"/api/teapot/{status}") == status
+        samples = await page.samples()
+
+    outcomes = {
+        dict(labels)["outcome"]
+        for name, labels in samples
+        if name == "actionhero_call_duration_seconds_count"
+    }
+    assert outcomes == {"ok", "status 418", "status 503"}
+
+
+async def test_each_call_and_request_beyond_the_limit_is_counted() -> None:
+    """Not only the first one of its labels: an alert would clear."""
+    async with served(Teapot, series_limit=5) as page:
+        for status in (400, 401, 402, 403, 404, 405, 405, 405):
+            await page.call("GET", f"/api/teapot/{status}")
+        dropped = [
+            await page.number("actionhero_series_dropped_total", instrument=name)
+            for name in ("actionhero.call.duration", "http.server.request.duration")
+        ]
+
+    # The second reading of the metrics is preceded by the request of the first one.
+    assert dropped == [3, 4]
+
+
+async def test_metrics_that_are_declared_later_are_recorded(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """As by a module that is imported on demand. An invalid one is warned of."""
+    async with served() as page:
+        late = Counter("late.orders", labels=("country",))
+        late.add(2, country="de")
+        clash = Gauge("late.orders")
+        clash.set(9)
+        number = await page.number("late_orders_total", country="de")
+        text = await page.text()
+    late.add(1, country="de")
+
+    assert number == 2
+    assert "late_orders 9" not in text
+    assert "metric 'late.orders'" in caplog.text
+    assert caplog.text.count("; it is not recorded") == 1
+    del late, clash
+    gc.collect()
+
+
 async def test_texts_of_clients_are_no_labels() -> None:
     async with served() as page:
         await page.call("GET", "/api/unknown")
@@ -160,14 +250,8 @@ async def test_texts_of_clients_are_no_labels() -> None:
         new = [name for name, labels in set(after) - before if ("transport", "test") not in labels]
 
     assert new == []
-    labels = frozenset(
-        {
-            ("action", "_other"),
-            ("transport", "test"),
-            ("outcome", "CONNECTION_ACTION_NOT_FOUND"),
-        }
-    )
-    assert after["actionhero_call_duration_seconds_count", labels] == 2_500
+    labels = frozenset({("transport", "test"), ("outcome", "CONNECTION_ACTION_NOT_FOUND")})
+    assert after["actionhero_call_refused_total", labels] == 2_500
 
 
 async def test_series_beyond_the_limit_are_joined_and_counted() -> None:

@@ -131,7 +131,7 @@ def write_log_line(
     log.write(
         action=call.action.name,
         transport=call.connection.transport,
-        outcome="ok" if outcome.ok and not outcome.cancelled else _name_of(outcome),
+        outcome=outcome.name,
         milliseconds=(perf_counter() - started) * 1000,
         request_id=call.request_id,
         remote=call.connection.remote,
@@ -145,11 +145,3 @@ def _redacted_inputs(call: Call, payload: Payload) -> Any:
     if call.inputs is None:
         return schema.redact_payload(payload.preview())
     return schema.redact(call.inputs)
-
-
-def _name_of(outcome: Outcome) -> str:
-    """Return the name of the outcome of a call without success, for its log line."""
-    if outcome.cancelled:
-        return "cancelled"
-    # Without an error, it is a response of the author.
-    return f"status {outcome.value.status}" if outcome.error is None else outcome.error.type

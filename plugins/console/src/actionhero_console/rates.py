@@ -22,10 +22,15 @@ RECENT_INTERVALS: Final = 30
 #: The buckets of a duration are powers of this number, so percentiles are exact to 9 %.
 _BUCKETS_PER_OCTAVE: Final = 8
 _PERCENTILES: Final = (0.5, 0.95, 0.99)
+#: The outcomes that are not failures.
+_NO_ERRORS: Final = frozenset({"ok", "cancelled"})
 
 
 class Tally:
-    """The calls of a transport or an action: number, failures, and a histogram of durations."""
+    """The calls of a transport or an action: number, failures, and a histogram of durations.
+
+    Streams, and calls without an action, have no duration.
+    """
 
     __slots__ = ("calls", "errors", "histogram")
 
@@ -35,11 +40,17 @@ class Tally:
         #: The number of calls by the exponent of their bucket.
         self.histogram: dict[int, int] = {}
 
-    def add(self, bucket: int, *, is_error: bool) -> None:
-        """Count a call."""
+    def add(self, bucket: int | None, *, is_error: bool) -> None:
+        """Count a call.
+
+        Args:
+            bucket: The bucket of its duration; `None`: it is not counted.
+            is_error: Whether it has failed.
+        """
         self.calls += 1
         self.errors += is_error
-        self.histogram[bucket] = self.histogram.get(bucket, 0) + 1
+        if bucket is not None:
+            self.histogram[bucket] = self.histogram.get(bucket, 0) + 1
 
     def to_json(self) -> list[Any]:
         """Return it as JSON, for `Summary`."""
@@ -71,7 +82,9 @@ class CallRates(Observer):
 
     def ended(self, call: Call, outcome: Outcome, seconds: float, mark: Any) -> None:
         """Count a call."""
-        bucket, is_error = bucket_of(seconds), not outcome.ok
+        # A stream lasts as long as its client wants.
+        bucket = None if call.action.streams else bucket_of(seconds)
+        is_error = outcome.name not in _NO_ERRORS
         self._count(call.connection.transport, bucket, is_error=is_error)
         name = call.action.name
         tally = self._actions.get(name)
@@ -80,8 +93,8 @@ class CallRates(Observer):
         tally.add(bucket, is_error=is_error)
 
     def refused(self, connection: Connection, name: str, error: TypedError) -> None:
-        """Count a call of an unknown action, as a failure."""
-        self._count(connection.transport, bucket_of(0.0), is_error=True)
+        """Count a call of an unknown action, as a failure without a duration."""
+        self._count(connection.transport, None, is_error=True)
 
     def rates(self) -> dict[str, Any]:
         """Return calls and failures of the last hour by interval, and recent durations."""
@@ -105,7 +118,7 @@ class CallRates(Observer):
         """Return the calls of each action since the start of this process."""
         return {name: tally.to_json() for name, tally in self._actions.items()}
 
-    def _count(self, transport: str, bucket: int, *, is_error: bool) -> None:
+    def _count(self, transport: str, bucket: int | None, *, is_error: bool) -> None:
         number = int(self._clock() / INTERVAL_SECONDS)
         intervals = self._intervals
         if not intervals or intervals[-1].number != number:
@@ -127,7 +140,7 @@ def summary(tallies: Iterable[list[Any]]) -> dict[str, Any]:
     total = Tally()
     for tally in tallies:
         _merge(total, tally)
-    p50, p95, p99 = (_percentile(total.histogram, total.calls, share) for share in _PERCENTILES)
+    p50, p95, p99 = (_percentile(total.histogram, share) for share in _PERCENTILES)
     return {"calls": total.calls, "errors": total.errors, "p50": p50, "p95": p95, "p99": p99}
 
 
@@ -173,9 +186,9 @@ def _merge(total: Tally, tally: list[Any]) -> None:
         total.histogram[bucket] = total.histogram.get(bucket, 0) + count
 
 
-def _percentile(histogram: Mapping[int, int], count: int, share: float) -> float | None:
-    """Return a percentile in milliseconds, `None` without calls."""
-    rank = math.ceil(count * share)
+def _percentile(histogram: Mapping[int, int], share: float) -> float | None:
+    """Return a percentile in milliseconds, `None` without durations."""
+    rank = math.ceil(sum(histogram.values()) * share)
     for bucket in sorted(histogram):
         rank -= histogram[bucket]
         if rank <= 0:

@@ -125,7 +125,7 @@ class Execution:
         if error is not None:
             if is_recorded(error):
                 return
-            details["error"] = "cancelled" if outcome.cancelled else error.type.value
+            details["error"] = outcome.name
         has_begun = error is not None and error.type == ErrorType.INPUT_REQUIRED
         self._audit.record(
             "mcp.tool",

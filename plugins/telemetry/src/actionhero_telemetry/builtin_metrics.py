@@ -12,6 +12,18 @@ call_duration: Final = Histogram(
     labels=("action", "transport", "outcome"),
     unit="s",
 )
+stream_duration: Final = Histogram(
+    "actionhero.stream.duration",
+    "Durations of calls of actions that stream, until the ends of their streams.",
+    labels=("action", "transport", "outcome"),
+    unit="s",
+    buckets=(0.1, 1, 10, 60, 600, 3600, 6 * 3600, 24 * 3600),
+)
+calls_refused: Final = Counter(
+    "actionhero.call.refused",
+    "Calls without an action, such as one that does not exist.",
+    labels=("transport", "outcome"),
+)
 request_duration: Final = Histogram(
     "http.server.request.duration",
     "Durations of HTTP requests.",

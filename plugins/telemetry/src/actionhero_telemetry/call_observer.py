@@ -6,8 +6,7 @@ from collections import defaultdict
 from typing import TYPE_CHECKING, Any
 
 from actionhero import Instrument, Observer
-from actionhero_telemetry.builtin_metrics import call_duration
-from actionhero_telemetry.metrics import OTHER
+from actionhero_telemetry.builtin_metrics import call_duration, calls_refused, stream_duration
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -23,7 +22,7 @@ class CallObserver(Observer):
 
     def __init__(self) -> None:
         self._active: dict[str, int] = defaultdict(int)
-        self._series: dict[tuple[str, str, str | None], Any] = {}
+        self._series: dict[tuple[str, str, str], Any] = {}
 
     def began(self, call: Call) -> None:
         """Count the call as in progress."""
@@ -33,23 +32,17 @@ class CallObserver(Observer):
         """Record the duration of the call."""
         transport = call.connection.transport
         self._active[transport] -= 1
-        error = outcome.error
-        result: str | None = None if error is None else error.type
-        if outcome.cancelled:
-            result = "cancelled"
-        key = call.action.name, transport, result
+        key = call.action.name, transport, outcome.name
         series = self._series.get(key)
         if series is None:
-            series = self._add(key)
+            series = self._find(key, streams=call.action.streams)
             if series is None:
                 return
         series.record(seconds)
 
     def refused(self, connection: Connection, name: str, error: TypedError) -> None:
-        """Count a call without an action; its name is that of a client."""
-        series = call_duration.series(OTHER, connection.transport, str(error.type))
-        if series is not None:
-            series.record(0.0)
+        """Count a call without an action. It has no duration, and its name is from a client."""
+        calls_refused.add(1, transport=connection.transport, outcome=error.type.value)
 
     @property
     def instrument(self) -> Instrument:
@@ -57,10 +50,11 @@ class CallObserver(Observer):
         return Instrument("actionhero.call.active", description="Calls in progress.",
                           read=self._read)  # fmt: skip
 
-    def _add(self, key: tuple[str, str, str | None]) -> Any:
-        action, transport, result = key
-        series = call_duration.series(action, transport, "ok" if result is None else str(result))
-        if series is not None:
+    def _find(self, key: tuple[str, str, str], *, streams: bool) -> Any:
+        # A stream lasts as long as its client wants, so its duration says nothing about the action.
+        metric = stream_duration if streams else call_duration
+        series = metric.series(*key)
+        if series is not metric.overflow:
             self._series[key] = series
         return series
 

@@ -72,15 +72,9 @@ class CallSpans(Observer):
 
 
 def _attributes(call: Call, outcome: Outcome) -> dict[str, str]:
-    if outcome.cancelled:
-        name = "cancelled"
-    elif outcome.error is not None:
-        name = outcome.error.type.value
-    else:
-        name = "ok" if outcome.ok else f"status {outcome.value.status}"
     return {
         "actionhero.action": call.action.name,
         "actionhero.transport": call.connection.transport,
-        "actionhero.outcome": name,
+        "actionhero.outcome": outcome.name,
         "actionhero.request_id": call.request_id,
     }
