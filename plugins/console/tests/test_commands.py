@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from actionhero import App
 from actionhero.settings.sources import read_sources
+from actionhero.testing import free_port
 from actionhero_console.console import Console
 from actionhero_console.passwords import verify_password
 
@@ -87,6 +88,22 @@ async def test_audit_lists_the_acts_of_operators(
         ("begun", "letter 7"),
     ]
     assert "stamps.stamp" in table
+
+
+async def test_audit_without_a_redis_server_is_an_error(tmp_path: Path) -> None:
+    """Of one line: the server is unreachable, or the entries are in the memory of a process."""
+    environ = {"ACTIONHERO_PLUGINS__ENABLED": "redis,web,console"}
+    away = {"ACTIONHERO_REDIS__MODE": "auto", "REDIS_URL": f"redis://127.0.0.1:{free_port()}/0"}
+    results = await asyncio.gather(
+        run("audit", folder=tmp_path, **environ, **away),
+        run("audit", folder=tmp_path, **environ, ACTIONHERO_REDIS__MODE="memory"),
+    )
+
+    for code, output, errors in results:
+        assert (code, output) == (69, "")
+        assert "Traceback" not in errors
+    assert "the audit log of the console cannot be read: " in results[0][2]
+    assert "memory" in results[1][2]
 
 
 async def test_a_panel_of_an_installed_package_is_found(

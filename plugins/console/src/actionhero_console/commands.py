@@ -62,21 +62,15 @@ def audit(context: click.Context, limit: int, format_: str) -> None:
 
 def read_audit(context: click.Context, limit: int) -> Sequence[dict[str, Any]]:
     """Return the newest entries of the audit log."""
-    from actionhero.transport import run_interruptible
     from actionhero_console.audit import AuditTrail
-    from actionhero_redis import RedisClients
+    from actionhero_redis import RedisClients, run_with_redis
 
     app = loaded_app(context)
 
-    async def read() -> list[dict[str, Any]]:
-        await app.start()
-        try:
-            return await AuditTrail(app, app.get(RedisClients)).entries(count=limit)
-        finally:
-            await app.stop()
+    async def read(clients: RedisClients) -> list[dict[str, Any]]:
+        return await AuditTrail(app, clients).entries(count=limit)
 
-    entries: list[dict[str, Any]] = run_interruptible(read())
-    return entries
+    return run_with_redis(app, read, "the audit log of the console")
 
 
 def _summary(entry: dict[str, Any]) -> dict[str, str]:
