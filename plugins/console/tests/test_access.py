@@ -9,7 +9,7 @@ import pytest
 from plugins.console.tests.conftest import HASHES, OPERATORS, PASSWORDS, Site
 from redis.exceptions import ConnectionError as RedisConnectionError
 
-from actionhero import hookimpl
+from actionhero import BootError, hookimpl
 from actionhero_console import Account, Operator, OperatorSource, Role, audit
 from actionhero_console.passwords import hash_password, is_hash, verify_password
 from actionhero_redis import RedisClients
@@ -193,7 +193,7 @@ async def test_failed_sign_ins_are_limited_by_address(site: Any) -> None:
 
 
 async def test_a_sign_in_does_not_clear_the_failures_of_others(site: Any) -> None:
-    """With an account of its own, a client could otherwise guess other passwords without a delay."""
+    """Otherwise, a client with an account could guess other passwords without a delay."""
     async with site(operators=OPERATORS) as running:
         guesses = [await running.sign_in("ada", "guess") for _ in range(MAX_FREE_FAILURES - 1)]
         own = await running.sign_in("eve")
@@ -519,3 +519,36 @@ async def test_the_form_of_characters_makes_no_difference(site: Any) -> None:
     assert verify_password(composed, hash_password(decomposed, cost=1024))
     async with site(password=composed) as running:
         await running.sign_in("admin", decomposed)
+
+
+@pytest.mark.parametrize(
+    ("account", "expected"),
+    [
+        (Account("", password="x"), "without a name"),
+        (
+            Account("support", "reader", password="x"),
+            "with the unknown role 'reader'; available: viewer, operator, admin",
+        ),
+        (Account("support"), "with a password and a hash of one, or with neither"),
+        (
+            Account("support", password="x", password_hash=HASHES["ada"]),
+            "with a password and a hash of one, or with neither",
+        ),
+        (Account("support", password_hash="sesame"), "with an invalid hash; make it by"),
+    ],
+)
+async def test_an_invalid_account_of_a_plugin_stops_the_start(
+    site: Any, account: Account, expected: str
+) -> None:
+    """Its sign-in would fail each time."""
+
+    class Invalid:
+        @hookimpl(optionalhook=True)
+        def actionhero_console_accounts(self) -> list[Account]:
+            return [account]
+
+    with pytest.raises(BootError, match="of the console") as error:
+        async with site(Invalid()):
+            pass
+
+    assert expected in str(error.value)

@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
-from actionhero_console.passwords import verify_password
+from actionhero.transport import name_hint
+from actionhero_console.passwords import is_hash, verify_password
 from actionhero_console.settings import ConsoleSettings
 
 if TYPE_CHECKING:
@@ -104,6 +105,11 @@ def accounts_of(app: Application) -> tuple[dict[str, Account], list[str]]:
         password = settings.password.get_secret_value()
         accounts.setdefault("admin", Account("admin", Role.ADMIN, password=password))
     for plugin, account in app.plugins.collect("actionhero_console_accounts", Account, app=app):
+        if fault := _fault_of(account):
+            problems.append(
+                f"{plugin.owner} has the operator {account.name!r} of the console {fault}"
+            )
+            continue
         if account.name in accounts:
             problems.append(
                 f"{plugin.owner} has an operator {account.name!r} of the console, but there is one "
@@ -111,6 +117,19 @@ def accounts_of(app: Application) -> tuple[dict[str, Account], list[str]]:
             )
         accounts.setdefault(account.name, account)
     return accounts, problems
+
+
+def _fault_of(account: Account) -> str | None:
+    """Return the fault of an account of a plugin, which no settings have checked."""
+    if not account.name:
+        return "without a name"
+    if account.role not in list(Role):
+        return f"with the unknown role {account.role!r}; {name_hint(account.role, Role)}"
+    if bool(account.password) == bool(account.password_hash):
+        return "with a password and a hash of one, or with neither; set one of them"
+    if account.password_hash and not is_hash(account.password_hash):
+        return "with an invalid hash; make it by `actionhero console password`"
+    return None
 
 
 def sources_of(app: Application) -> list[OperatorSource]:
