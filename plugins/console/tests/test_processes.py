@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING, Any
 
@@ -25,7 +26,7 @@ async def commands_of(running: Any) -> int:
 
 
 async def test_all_processes_answer(site: Any, redis_server: Any) -> None:
-    """Once a second for all viewers; one that has gone is reported as missing."""
+    """Once a second for all viewers; one that has crashed is missing, one that stopped is not."""
     environ = {"ACTIONHERO_REDIS__MODE": "auto", "REDIS_URL": redis_server.url}
     async with site(environ=environ) as one, AsyncExitStack() as stack:
         other = await stack.enter_async_context(site(environ=environ))
@@ -42,17 +43,25 @@ async def test_all_processes_answer(site: Any, redis_server: Any) -> None:
         await asyncio.sleep(0.3)
         # `INFO` itself.
         assert await commands_of(one) - idle <= 1
-        await stack.aclose()
+        others._task.cancel()
+        await until_subscribed(one, 1)
         network._results.clear()
-        after = await network.ask("stamps.made", {})
+        crashed = await network.ask("stamps.made", {})
+        await stack.aclose()
+        async with asyncio.timeout(10):
+            while others.name not in network._stopped:  # noqa: ASYNC110 - of Redis
+                await asyncio.sleep(0.01)
+        network._results.clear()
+        stopped = await network.ask("stamps.made", {})
 
     assert {answer.process for answer in answers.answers} == {network.name, "elsewhere 7 worker"}
     assert sorted(answers.values) == [[], ["by the other"]]
     assert answers is again
     assert len(data["processes"]) == 2
     assert data["only_this_process"] is False
-    assert after.missing == ("elsewhere 7 worker",)
-    assert after.values == [[]]
+    assert crashed.missing == ("elsewhere 7 worker",)
+    assert crashed.values == stopped.values == [[]]
+    assert stopped.missing == ()
 
 
 async def until_subscribed(running: Any, count: int = 2) -> None:
@@ -156,3 +165,28 @@ def test_processes_with_errors_have_not_answered() -> None:
     )
 
     assert answers.unanswered == ["a", "c"]
+
+
+async def test_a_process_that_stops_after_its_answer_is_not_missing(
+    site: Any, redis_server: Any
+) -> None:
+    """Its answer may be collected after the message that it has stopped."""
+    environ = {"ACTIONHERO_REDIS__MODE": "auto", "REDIS_URL": redis_server.url}
+    async with site(environ=environ) as running:
+        network = running.app.app.get(Console).processes
+        ask_others = network._ask_others
+
+        async def stop_other(*arguments: Any) -> Any:
+            await ask_others(*arguments)
+            message = {"from": "elsewhere 7 worker", "stopped": True}
+            await network._reply(json.dumps(message))
+            return [ProcessAnswer("elsewhere 7 worker", [])], True
+
+        network._ask_others = stop_other
+        first = await network.ask("stamps.made", {})
+        network._ask_others = ask_others
+        network._results.clear()
+        second = await network.ask("stamps.made", {})
+
+    assert len(first.answers) == 2
+    assert (len(second.answers), second.missing) == (1, ())

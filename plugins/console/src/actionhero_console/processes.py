@@ -73,6 +73,8 @@ class ProcessNetwork:
         self._results: dict[bytes, _Result] = {}
         #: The processes that have answered, and when.
         self._roster: dict[str, float] = {}
+        #: The processes that have stopped in order, and when.
+        self._stopped: dict[str, float] = {}
         #: The name of this process in answers.
         self.name = f"{socket.gethostname()} {os.getpid()} {app.mode}"
 
@@ -87,13 +89,22 @@ class ProcessNetwork:
             self._task = asyncio.create_task(self._listen())
 
     async def stop(self) -> None:
-        """End the subscription, and forget results."""
+        """End the subscription, forget results, and report it to the other processes."""
         results = [result.task for result in self._results.values()]
         tasks = [task for task in (self._task, *self._answering, *results) if task is not None]
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
         self._results.clear()
+        if self._task is None:
+            return
+        message = dumps({"from": self.name, "stopped": True})
+        try:
+            async with asyncio.timeout(ANSWER_SECONDS):
+                await self._clients.execute("PUBLISH", self._channel, message)
+        except (exceptions.RedisError, OSError, TypedError) as error:
+            # Also after the timeout.
+            logger.debug("other processes do not know that this one has stopped: %s", error)
 
     async def ask(self, question: str, inputs: Mapping[str, Any]) -> ProcessAnswers:
         """Call the function of a question in every process, and return the answers.
@@ -124,6 +135,7 @@ class ProcessNetwork:
 
     async def _collect(self, question: str, inputs: Mapping[str, Any]) -> ProcessAnswers:
         asked_ms = int(time.time() * 1000)
+        asked = time.monotonic()
         own = asyncio.create_task(self._answer(question, inputs))
         others: list[ProcessAnswer] = []
         are_reachable = True
@@ -132,10 +144,10 @@ class ProcessNetwork:
         answers = sorted([await own, *others], key=lambda answer: answer.process)
         now = time.monotonic()
         present = {answer.process for answer in answers}
-        self._roster |= dict.fromkeys(present, now)
-        self._roster = {
-            name: seen for name, seen in self._roster.items() if now - seen < ROSTER_SECONDS
-        }
+        # One that has stopped after its answer is not missing the next time.
+        self._roster |= {name: now for name in present if self._stopped.get(name, 0.0) < asked}
+        self._roster = _recent(self._roster, now)
+        self._stopped = _recent(self._stopped, now)
         missing = tuple(sorted(self._roster.keys() - present))
         if not are_reachable:
             missing = missing or (OTHERS,)
@@ -197,6 +209,10 @@ class ProcessNetwork:
             message = loads(text.encode())
             if message["from"] == self.name:
                 return
+            if "stopped" in message:
+                self._roster.pop(message["from"], None)
+                self._stopped[message["from"]] = time.monotonic()
+                return
             answer = await self._answer(message["question"], message["inputs"])
             encoded = _encode(answer)
             replies = self._clients.key("console", "answers", message["id"])
@@ -204,6 +220,10 @@ class ProcessNetwork:
             await self._clients.execute("EXPIRE", replies, _ANSWERS_TTL_SECONDS, idempotent=True)
         except (exceptions.RedisError, OSError, TypedError, KeyError, TypeError) as error:
             logger.debug("a question of another process cannot be answered: %s", error)
+
+
+def _recent(times: Mapping[str, float], now: float) -> dict[str, float]:
+    return {name: time_ for name, time_ in times.items() if now - time_ < ROSTER_SECONDS}
 
 
 def _encode(answer: ProcessAnswer) -> bytes:
