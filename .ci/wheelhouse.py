@@ -26,8 +26,8 @@ def fail(message: str) -> NoReturn:
 
 def components(sbom: Path) -> list[dict[str, Any]]:
     """Return the packages in an SBOM of CycloneDX, by name."""
-    found: list[dict[str, Any]] = json.loads(sbom.read_text("utf-8"))["components"]
-    return sorted(found, key=lambda component: component["name"].lower())
+    items: list[dict[str, Any]] = json.loads(sbom.read_text("utf-8"))["components"]
+    return sorted(items, key=lambda component: component["name"].lower())
 
 
 def is_own(component: dict[str, Any]) -> bool:
