@@ -17,8 +17,8 @@ LABEL: Final = "actionhero_auth"
 
 def are_active(app: Application) -> bool:
     """Return whether API keys are accepted: as set, or if there is a database."""
-    wanted = app.get(AuthSettings).api_keys
-    return has_database(app) and wanted is not False
+    setting = app.get(AuthSettings).api_keys
+    return has_database(app) and setting is not False
 
 
 def has_database(app: Application) -> bool:

@@ -1,4 +1,4 @@
-"""`import_keys`: the keys of an issuer that may verify signatures, from any source."""
+"""The keys of an issuer that may verify signatures, of the settings or of a JWKS document."""
 
 from __future__ import annotations
 
