@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from plugins.auth.tests.conftest import caller, club
 
-from actionhero import ServiceUnavailable, SignInRequired
+from actionhero import Principal, ServiceUnavailable, SignInRequired
 from actionhero_auth import ApiKeys
 from actionhero_auth.api_keys.models import ApiKeyRow
 from actionhero_auth.api_keys.revocations import KeyRevocations
+from actionhero_auth.credential_cache import CredentialCache
 from actionhero_auth.revocation_notices import RevocationNotices
 from actionhero_db import Database
 from actionhero_redis import plugin as redis_plugin
@@ -130,7 +131,10 @@ async def test_an_unreadable_database_empties_the_cache(
 
 async def test_expired_credentials_are_announced() -> None:
     """To each listener, and only while there are any."""
-    notices = RevocationNotices()
+    cache = CredentialCache(max_age_seconds=3600)
+    cache.open()
+    cache.add(b"digest", Principal("ada", credential_id="first"), cache.generation)
+    notices = RevocationNotices(cache)
     now = time.time()
     notices.publish_at("without a listener", now - 1)
     async with aclosing(notices.listen()) as first, aclosing(notices.listen()) as second:
@@ -142,6 +146,23 @@ async def test_expired_credentials_are_announced() -> None:
         notices.publish_at("first", now + 0.01)
         for listener in (first, second):
             assert await next_revocation(listener) == "first"
+            # Else a subscription that is authorized again would not end.
+            assert cache.get(b"digest") is None
             assert await next_revocation(listener) == "second"
         assert len(notices._expiring) == 1
     assert notices._timer is None
+
+
+async def test_too_many_credentials_that_expire_are_logged_once(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Their calls are refused, and their subscriptions do not end."""
+    monkeypatch.setattr("actionhero_auth.revocation_notices.MAX_EXPIRING", 1)
+    notices = RevocationNotices(CredentialCache(max_age_seconds=3600))
+    async with aclosing(notices.listen()) as listener:
+        assert await anext(listener) is None
+
+        for number in range(4):
+            notices.publish_at(f"key {number}", time.time() + 3600)
+
+    assert caplog.text.count("more than 1 credentials were verified that expire later") == 1

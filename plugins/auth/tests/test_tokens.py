@@ -46,7 +46,7 @@ async def test_a_token_identifies_its_user(issuer: Issuer) -> None:
 
         assert await client.call("who") == {
             "user": "ada", "kind": "user", "method": "bearer", "scopes": ["read", "write"],
-            "permissions": ["close", "open", "sing"], "id": "t1",
+            "permissions": ["close", "open", "sing"], "id": f"{issuer.url}#t1",
         }  # fmt: skip
         assert await client.call("read") == "text"
         assert await client.call("close") == "closed"
@@ -56,7 +56,7 @@ async def test_a_token_identifies_its_user(issuer: Issuer) -> None:
         principal = await app.app.pipeline.identify(client.connection)
         assert principal is not None
         assert principal.claims["jti"] == "t1"
-        assert issuer.url not in repr(principal)
+        assert AUDIENCE not in repr(principal)
 
 
 @pytest.mark.parametrize(
@@ -139,6 +139,32 @@ async def test_a_token_within_the_leeway_is_accepted_and_then_refused(
         clock.advance(6)
         with pytest.raises(SignInRequired, match="The token has expired"):
             await caller(app, token).call("who")
+
+
+async def test_a_token_is_refused_from_the_notice_of_its_expiry(issuer: Issuer, clock: Any) -> None:
+    """Also if it expires within a second: subscriptions are authorized again at the notice."""
+    async with club(None, **issuers(issuer_settings(issuer, leeway="10s"))) as app:
+        expires = int(time.time()) + 100.5
+        token = issuer.token(exp=expires)
+        assert (await caller(app, token).call("who"))["user"] == "ada"
+
+        clock.advance(expires + 10 - time.time())
+
+        with pytest.raises(SignInRequired, match="The token has expired"):
+            await caller(app, token).call("who")
+
+
+@pytest.mark.parametrize("token_id", [None, "", "t" * 101, "t\n1"])
+async def test_credentials_without_a_usable_token_id_have_a_digest(
+    issuer: Issuer, token_id: str | None
+) -> None:
+    """Which identifies them in the audit log."""
+    async with club(None, **issuers(issuer_settings(issuer))) as app:
+        token = issuer.token(jti=token_id)
+
+        id = (await caller(app, token).call("who"))["id"]
+
+        assert id == hashlib.sha256(token.encode()).hexdigest()[:32]
 
 
 async def test_unsigned_tokens_are_refused(issuer: Issuer) -> None:

@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import heapq
+import logging
 import time
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
+
+    from actionhero_auth.credential_cache import CredentialCache
+
+logger = logging.getLogger("actionhero.auth")
 
 #: The largest number of credentials whose expiry is announced.
 MAX_EXPIRING: Final = 100_000
@@ -20,13 +25,18 @@ class RevocationNotices:
     """The identifiers of credentials that are revoked or expire, for every transport.
 
     Each call is checked by itself; the notices end subscriptions, which outlive a call.
+
+    Args:
+        cache: The verified credentials of this process.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, cache: CredentialCache) -> None:
+        self._cache = cache
         self._listeners: list[asyncio.Queue[str | None]] = []
         self._expiring: list[tuple[float, str]] = []
         self._expiring_ids: set[str] = set()
         self._timer: asyncio.TimerHandle | None = None
+        self._is_overflow_logged = False
 
     def publish(self, credential_id: str | None) -> None:
         """Announce credentials that have ended; `None` stands for all."""
@@ -38,11 +48,19 @@ class RevocationNotices:
 
         Args:
             credential_id: The public identifier of the credentials.
-            expires: The time, in seconds since the epoch.
+            expires: The time from which they are refused, in seconds since the epoch. It may have
+                passed since they were verified.
         """
         if not self._listeners or credential_id in self._expiring_ids:
             return
         if len(self._expiring_ids) >= MAX_EXPIRING:
+            if not self._is_overflow_logged:
+                self._is_overflow_logged = True
+                logger.warning(
+                    "more than %d credentials were verified that expire later; subscriptions with "
+                    "further ones do not end when these expire",
+                    MAX_EXPIRING,
+                )
             return
         self._expiring_ids.add(credential_id)
         heapq.heappush(self._expiring, (expires, credential_id))
@@ -76,5 +94,7 @@ class RevocationNotices:
         while self._expiring and self._expiring[0][0] <= now:
             _, credential_id = heapq.heappop(self._expiring)
             self._expiring_ids.discard(credential_id)
+            # Its clock does not follow that of the system, which may have been set.
+            self._cache.remove(credential_id)
             self.publish(credential_id)
         self._set_timer()

@@ -106,7 +106,7 @@ def api_key_authenticators(app: Application) -> list[Authenticator]:
 
     settings = app.get(AuthSettings)
     cache = CredentialCache(settings.api_key_cache.total_seconds())
-    notices = RevocationNotices()
+    notices = RevocationNotices(cache)
     revocations = KeyRevocations(app, cache, notices)
     format = KeyFormat(settings.api_key_prefix)
 

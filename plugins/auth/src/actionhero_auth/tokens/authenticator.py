@@ -39,7 +39,7 @@ class TokenAuthenticator(Authenticator):
         self._client = client
         self._cache = CredentialCache(CACHE_SECONDS)
         self._cache.open()
-        self._notices = RevocationNotices()
+        self._notices = RevocationNotices(self._cache)
 
     @cached_property
     def verifiers(self) -> dict[str, TokenVerifier]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import binascii
 import json
+import time
 from hashlib import sha256
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
@@ -24,10 +25,12 @@ if TYPE_CHECKING:
 #: The longest token, in characters.
 MAX_TOKEN_LENGTH: Final = 16_384
 MAX_HEADER_BYTES: Final = 4096
-#: The latest time that is told apart, in seconds since the epoch.
+#: The latest time of expiry, in seconds since the epoch; later ones count as this one.
 MAX_TIME: Final = 2**53
 #: The longest identifier of a key.
 MAX_KID_LENGTH: Final = 256
+#: The longest identifier of a token in that of its credentials.
+MAX_TOKEN_ID_LENGTH: Final = 100
 
 
 class UnverifiedToken(NamedTuple):
@@ -118,10 +121,13 @@ class TokenVerifier:
         try:
             self._claims.validate(claims)
         except ExpiredTokenError:
-            raise CredentialsRefused("The token has expired", reason="expired") from None
+            raise _expired() from None
         except JoseError:
             raise CredentialsRefused("The token is not valid") from None
         expires = float(min(claims["exp"], MAX_TIME)) + self._leeway_seconds
+        # joserfc compares whole seconds; at the notice of its expiry, a token must be refused.
+        if not time.time() < expires:
+            raise _expired()
         return VerifiedToken(self._principal(token, claims), expires)
 
     def _has_type(self, header: Mapping[str, Any]) -> bool:
@@ -145,7 +151,7 @@ class TokenVerifier:
         scopes = _names(claims, settings.scopes_claim) if settings.scopes_claim else None
         permissions = _names(claims, settings.permissions_claim)
         roles = _names(claims, settings.roles_claim)
-        token_id, client = claims.get("jti"), claims.get("client_id")
+        client = claims.get("client_id")
         return Principal(
             user,
             # A client that acts for itself (RFC 9068 §2.2).
@@ -154,8 +160,19 @@ class TokenVerifier:
             permissions=permissions | self._permissions_of_roles(roles),
             claims=MappingProxyType(claims),
             method="bearer",
-            credential_id=token_id or sha256(token.encode()).hexdigest()[:32],
+            credential_id=self._credential_id(token, claims.get("jti")),
         )
+
+    def _credential_id(self, token: str, token_id: str | None) -> str:
+        """Return the public identifier of a token: by its `jti`, which is unique in an issuer."""
+        # joserfc has refused a `jti` that is no text.
+        if token_id and len(token_id) <= MAX_TOKEN_ID_LENGTH and token_id.isprintable():
+            return f"{self._settings.issuer}#{token_id}"
+        return sha256(token.encode()).hexdigest()[:32]
+
+
+def _expired() -> CredentialsRefused:
+    return CredentialsRefused("The token has expired", reason="expired")
 
 
 def parse(token: str) -> UnverifiedToken | None:
