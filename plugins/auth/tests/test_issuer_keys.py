@@ -15,7 +15,7 @@ from actionhero import ServiceUnavailable, SignInRequired
 from actionhero_auth.doctor_checks import diagnose
 from actionhero_auth.settings import IssuerSettings
 from actionhero_auth.tokens.issuer_keys import IssuerKeys
-from actionhero_auth.tokens.key_client import MAX_BYTES, KeyClient
+from actionhero_auth.tokens.key_client import MAX_BYTES, FetchError, KeyClient
 
 if TYPE_CHECKING:
     from plugins.auth.tests.conftest import Clock, Issuer
@@ -187,6 +187,34 @@ async def test_a_slow_or_unreachable_issuer_has_a_time_limit(
         with pytest.raises(ServiceUnavailable):
             await who(app, issuer.token())
     assert "cannot be fetched" in caplog.text
+
+
+async def test_a_fetch_ends_with_the_application(issuer: Issuer) -> None:
+    """Its callers are not cancelled, and there is no other one."""
+    entered = asyncio.Event()
+
+    async def accept(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        entered.set()
+        await reader.read()
+        writer.close()
+
+    silent = await asyncio.start_server(accept, "127.0.0.1", 0)
+    url = f"http://127.0.0.1:{silent.sockets[0].getsockname()[1]}"
+    settings = IssuerSettings(issuer=issuer.url, audience=["club"], jwks_url=url)
+    client = KeyClient()
+    keys = IssuerKeys(settings, client, on_change=lambda: None)
+    call = asyncio.create_task(keys.find("kid", "ES256"))
+    await entered.wait()
+
+    await client.aclose()
+
+    with pytest.raises(ServiceUnavailable):
+        await call
+    assert keys._fetching is not None
+    assert keys._fetching.cancelled()
+    with pytest.raises(FetchError, match="is not fetched during the shutdown"):
+        await client.fetch(url, 5)
+    silent.close()
 
 
 async def test_metadata_of_another_issuer_is_not_used(

@@ -100,7 +100,7 @@ class IssuerKeys:
     def _start(self) -> asyncio.Task[None]:
         """Begin to fetch the keys, unless that is in progress."""
         if self._fetching is None or self._fetching.done():
-            self._fetching = asyncio.get_running_loop().create_task(self._fetch_and_log())
+            self._fetching = self._client.start(self._fetch_and_log())
         return self._fetching
 
     async def _fetch(self) -> None:
@@ -112,7 +112,12 @@ class IssuerKeys:
         is_running = self._fetching is not None and not self._fetching.done()
         if is_running or self._failure is None or self._may_attempt(time.monotonic()):
             # A caller that is cancelled does not cancel it for the others.
-            await asyncio.shield(self._start())
+            task = self._start()
+            await asyncio.wait({task})
+            if task.cancelled():
+                # By the shutdown, which does not cancel the caller.
+                raise self._unavailable()
+            task.result()
         if time.monotonic() - self._fetched_at > MAX_AGE_SECONDS:
             raise self._unavailable()
 

@@ -7,6 +7,8 @@ import json
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
+    from collections.abc import Coroutine
+
     from aiohttp import ClientSession
 
     from actionhero import Application
@@ -25,6 +27,15 @@ class KeyClient:
 
     def __init__(self) -> None:
         self._session: ClientSession | None = None
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._is_closed = False
+
+    def start(self, coroutine: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        """Run a coroutine that fetches documents, in a task that `aclose` cancels."""
+        task = asyncio.get_running_loop().create_task(coroutine)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        return task
 
     async def fetch(self, url: str, timeout_seconds: float) -> dict[str, Any]:
         """Return a JSON object.
@@ -36,8 +47,11 @@ class KeyClient:
             timeout_seconds: The time limit for all of it.
 
         Raises:
-            FetchError: The server is not available, or its response is not such a document.
+            FetchError: The server is not available, or its response is not such a document; or
+                the client is closed.
         """
+        if self._is_closed:
+            raise FetchError(f"{url} is not fetched during the shutdown")
         import aiohttp  # noqa: PLC0415 - slow, and needed for issuers with a URL only
 
         if self._session is None or self._session.closed:
@@ -69,7 +83,13 @@ class KeyClient:
         return document
 
     async def aclose(self) -> None:
-        """Close the connections."""
+        """Cancel what `start` has begun, and close the connections."""
+        self._is_closed = True
+        tasks = list(self._tasks)
+        for task in tasks:
+            task.cancel()
+        if tasks:
+            await asyncio.wait(tasks)
         if self._session is not None:
             await self._session.close()
 
