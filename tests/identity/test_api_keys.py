@@ -184,6 +184,24 @@ def test_commands_create_list_and_revoke_keys(shop: Place) -> None:
     assert "all" in table.stdout
 
 
+def test_all_keys_of_a_command_are_revoked_without_redis(
+    shop: Place,
+    redis_server: ThrowAwayRedis,  # noqa: F811 - the fixture
+) -> None:
+    """Other processes are not informed, which is an error."""
+    variables = {"REDIS_URL": redis_server.url, "ACTIONHERO_REDIS__RETRIES": "0"}
+    ids = [create(shop, "--all-scopes", **variables)["id"] for _ in range(2)]
+    redis_server.stop()
+
+    revoked = shop.run("auth", "keys", "revoke", *ids, **variables)
+
+    assert (revoked.code, revoked.stdout) == (69, "0\n")
+    for id in ids:
+        assert f"The API key {id} is revoked, but other processes" in revoked.stderr
+    listing = shop.run("auth", "keys", "list", "--revoked")
+    assert [row["state"] for row in json.loads(listing.stdout)] == ["revoked"] * 2
+
+
 @pytest.mark.parametrize(
     ("arguments", "variables", "code", "message"),
     [

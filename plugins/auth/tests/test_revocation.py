@@ -105,6 +105,37 @@ async def test_a_lost_subscription_empties_the_cache(
         assert await app.get(ApiKeys).revoke(created.api_key.id)
 
 
+async def test_all_keys_of_a_user_are_revoked_without_redis(
+    sqlite_url: str, redis_server: ThrowAwayRedis
+) -> None:
+    """Other processes are informed when it is done again."""
+    environ = {"REDIS_URL": redis_server.url, "ACTIONHERO_REDIS__RETRIES": "0"}
+    async with (
+        club(sqlite_url, redis_plugin, **environ) as app,
+        club(sqlite_url, redis_plugin, **environ) as other,
+    ):
+        keys = app.get(ApiKeys)
+        ids = {(await keys.create(7, "laptop", scopes=None)).api_key.id for _ in range(3)}
+        redis_server.stop()
+
+        with pytest.raises(ServiceUnavailable, match="3 API keys are revoked, but other processes"):
+            await keys.revoke_all(7)
+
+        assert await keys.list(7) == []
+        cache: Any = other.get(KeyRevocations)._cache
+        async with asyncio.timeout(LIMIT_SECONDS):
+            while cache.is_open:  # noqa: ASYNC110 - when the connection is lost
+                await asyncio.sleep(0.01)
+            redis_server.start()
+            while not cache.is_open:  # noqa: ASYNC110 - at the next subscription
+                await asyncio.sleep(0.01)
+        [authenticator] = other.app.pipeline.authentication.authenticators
+        async with aclosing(authenticator.revocations()) as revocations:
+            assert await anext(revocations) is None
+            assert await keys.revoke_all(7) == 0
+            assert {await next_revocation(revocations) for _ in ids} == ids
+
+
 async def test_an_unreadable_database_empties_the_cache(
     sqlite_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

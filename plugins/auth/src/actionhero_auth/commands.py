@@ -180,19 +180,27 @@ def revoke(context: CommandContext, ids: tuple[str, ...]) -> None:
     """
     app = _load(context)
 
-    async def run(api_keys: ApiKeys) -> list[str]:
-        unknown = []
-        for id in ids:
-            with audited(app, context, "credential_revocation", {"key": id}) as details:
-                details["known"] = await api_keys.revoke(id, recorded=False)
-            if not details["known"]:
-                unknown.append(id)
-        return unknown
+    unknown: list[str] = []
+    failures: list[str] = []
 
-    unknown = _run(app, run)
-    click.echo(str(len(ids) - len(unknown)))
+    async def run(api_keys: ApiKeys) -> None:
+        for id in ids:
+            try:
+                with audited(app, context, "credential_revocation", {"key": id}) as details:
+                    details["known"] = await api_keys.revoke(id, recorded=False)
+            except ServiceUnavailable as error:
+                # The others are revoked all the same.
+                failures.append(error.message)
+            else:
+                if not details["known"]:
+                    unknown.append(id)
+
+    _run(app, run)
+    click.echo(str(len(ids) - len(unknown) - len(failures)))
     for id in unknown:
         click.echo(f"unknown API key {id!r}; 'actionhero auth keys list' lists them", err=True)
+    if failures:
+        raise UnavailableError("; ".join(dict.fromkeys(failures)))
     if unknown:
         sys.exit(EXIT_FAILED)
 

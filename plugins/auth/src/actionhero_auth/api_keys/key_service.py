@@ -14,10 +14,13 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable, Sequence
 
     from actionhero import AuditLog
+    from actionhero_auth.api_keys.models import ApiKeyRow
     from actionhero_db import Database
 
 MAX_NAME_LENGTH: Final = 200
 MAX_USER_LENGTH: Final = 255
+#: For how long after its revocation a key is announced again by a repetition of `revoke_all`.
+ANNOUNCED_AGAIN: Final = timedelta(days=1)
 #: Any user, where `None` would be a value.
 _ANY: Final[Any] = object()
 
@@ -30,7 +33,7 @@ class ApiKeys:
     Args:
         format: The format of keys.
         database: Returns the database, which is provided after this object.
-        publish: Ends the use of a key in all processes.
+        publish: Ends the use of keys in all processes.
         audit: The audit log.
     """
 
@@ -38,7 +41,7 @@ class ApiKeys:
         self,
         format: KeyFormat,
         database: Callable[[], Database],
-        publish: Callable[[str], Awaitable[None]],
+        publish: Callable[[Sequence[str]], Awaitable[None]],
         audit: AuditLog,
     ) -> None:
         self._format = format
@@ -177,30 +180,32 @@ class ApiKeys:
 
         if not is_id(id):
             return False
-        database = self._database()
-        async with database.activated():
+        async with self._database().activated():
             row = await ApiKeyRow.get_or_none(id=id)
             if row is None or row.id != id or user not in (_ANY, api_key_of(row).user):
                 return False
-            if (
-                await ApiKeyRow.filter(id=id, revoked_at=None).update(revoked_at=_now())
-                and recorded
-            ):
-                await self._record("credential_revocation", api_key_of(row))
-            if database.is_open:
-                await database.after_commit(self._publish, id)
-            else:
-                await self._publish(id)
+            await self._revoke([row], recorded=recorded)
         return True
 
     async def revoke_all(self, user: Any) -> int:
-        """Revoke all keys of a user, and return their number."""
-        from actionhero_auth.api_keys.models import ApiKeyRow  # noqa: PLC0415 - imports Tortoise
+        """Revoke all keys of a user, and return their number.
+
+        Those that were revoked within a day are announced to all processes again.
+
+        Raises:
+            ServiceUnavailable: As for `revoke`: all keys are revoked; do it again.
+        """
+        from tortoise.expressions import Q  # noqa: PLC0415 - imports Tortoise
+
+        from actionhero_auth.api_keys.models import ApiKeyRow  # noqa: PLC0415
 
         async with self._database().activated():
-            query = ApiKeyRow.filter(user=user_text(user), revoked_at=None)
-            ids = [row.id for row in await query.only("id")]
-        return sum([await self.revoke(id, user=user) for id in ids])
+            rows = await ApiKeyRow.filter(
+                Q(revoked_at=None) | Q(revoked_at__gt=_now() - ANNOUNCED_AGAIN),
+                user=user_text(user),
+            )
+            # A database may compare without case.
+            return await self._revoke([row for row in rows if api_key_of(row).user == user])
 
     async def revoked_since(self, time: datetime) -> Sequence[str]:
         """Return the identifiers of the keys that were revoked after a time."""
@@ -209,6 +214,23 @@ class ApiKeys:
         async with self._database().activated():
             rows = await ApiKeyRow.filter(revoked_at__gt=time).order_by("revoked_at").only("id")
             return [row.id for row in rows]
+
+    async def _revoke(self, rows: Sequence[ApiKeyRow], *, recorded: bool = True) -> int:
+        """Revoke keys, announce all of them, and return how many were not revoked before."""
+        from actionhero_auth.api_keys.models import ApiKeyRow  # noqa: PLC0415 - imports Tortoise
+
+        database, count = self._database(), 0
+        for row in rows:
+            if await ApiKeyRow.filter(id=row.id, revoked_at=None).update(revoked_at=_now()):
+                count += 1
+                if recorded:
+                    await self._record("credential_revocation", api_key_of(row))
+        ids = [row.id for row in rows]
+        if database.is_open:
+            await database.after_commit(self._publish, ids)
+        else:
+            await self._publish(ids)
+        return count
 
     async def _record(self, event: str, api_key: ApiKey) -> None:
         """Record an event in the audit log; in a transaction with its commit."""

@@ -52,27 +52,34 @@ class KeyRevocations:
         self._notices = notices
         self._watching: asyncio.Task[None] | None = None
 
-    async def publish(self, id: str) -> None:
-        """End the use of a key in all processes.
+    async def publish(self, ids: Sequence[str]) -> None:
+        """End the use of revoked keys in all processes.
 
         Raises:
-            ServiceUnavailable: Redis is not available; this process has ended its use.
+            ServiceUnavailable: Redis is not available; this process has ended their use.
         """
-        self._handle(id)
+        for id in ids:
+            self._handle(id)
         redis = self._redis()
         if redis is None:
             return
         from actionhero_redis import is_transient  # noqa: PLC0415 - imports redis-py
 
-        try:
-            await redis.execute("PUBLISH", _channel(redis), id, idempotent=True)
-        except Exception as error:
+        channel = _channel(redis)
+        results = await asyncio.gather(
+            *(redis.execute("PUBLISH", channel, id, idempotent=True) for id in ids),
+            return_exceptions=True,
+        )
+        errors = [result for result in results if isinstance(result, BaseException)]
+        for error in errors:
             if not is_transient(error):
-                raise
+                raise error
+        if errors:
+            keys = f"The API key {ids[0]} is" if len(ids) == 1 else f"{len(ids)} API keys are"
             raise ServiceUnavailable(
-                f"The API key {id} is revoked, but other processes could not be informed; revoke "
-                "it again"
-            ) from error
+                f"{keys} revoked, but other processes could not be informed; revoke "
+                f"{'it' if len(ids) == 1 else 'them'} again"
+            ) from errors[0]
 
     def start(self, revoked_since: RevokedSince) -> None:
         """Receive revocations from now on.
