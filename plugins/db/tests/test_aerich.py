@@ -53,7 +53,12 @@ async def test_migrations_run_forward_backward_and_forward_again(notebook: Any) 
     assert second == [f"notes.{second_file.stem}: done"]
     assert starred == [{"text": "hello", "stars": 1}]
     assert [state.applied for state in states] == [True, True]
-    assert [line.rpartition(": ")[2] for line in undone] == ["undone", "undone"]
+    assert [line.rpartition(": ")[2] for line in undone] == [
+        "deletes the values of column 'stars' of table 'note'",
+        "deletes the rows of table 'note'",
+        "undone",
+        "undone",
+    ]
     assert again == first + second
 
 
@@ -116,3 +121,63 @@ async def test_tables_of_models_without_migrations_are_created(notebook: Any) ->
     assert pending == ["tables of 'notes', which has no migrations"]
     assert lines == ["created the table 'note' from its model, without a migration"]
     assert await notebook.engine(migrations="aerich").pending() == []
+
+
+@transactional
+async def test_a_rollback_ends_at_a_name(notebook: Any) -> None:
+    """The migration with that name remains."""
+    first = await make(notebook, ONE, "init")
+    second = await make(notebook, TWO, "stars")
+    await migrate(notebook)
+    lines: list[str] = []
+
+    await notebook.engine(migrations="aerich").rollback("notes", first.stem, lines.append)
+
+    assert lines == [
+        f"notes.{second.stem}: deletes the values of column 'stars' of table 'note'",
+        f"notes.{second.stem}: undone",
+    ]
+    assert await applied_states(notebook) == [True, False]
+
+
+async def test_an_unknown_name_runs_and_undoes_nothing(notebook: Any) -> None:
+    """Nor does one that several migrations begin with, or the name of a pending one."""
+    first = await make(notebook, ONE, "init")
+    second = await make(notebook, TWO, "stars")
+    engine = notebook.engine(migrations="aerich")
+
+    with pytest.raises(ConfigurationError, match=rf"'1_strs' of 'notes' does not .*{first.stem}"):
+        await engine.migrate("notes", "1_strs", print)
+    assert await applied_states(notebook) == [False, False]
+
+    await engine.migrate("notes", "0_", print)
+    assert await applied_states(notebook) == [True, False]
+    with pytest.raises(ConfigurationError, match=rf"notes\.{second.stem} is not applied, so a"):
+        await engine.rollback("notes", second.stem, print)
+    with pytest.raises(ConfigurationError, match=r"'' of 'notes' is ambiguous; available: "):
+        await engine.rollback("notes", "", print)
+    with pytest.raises(ConfigurationError, match=r"'1_strs' of 'notes' does not exist; available"):
+        await engine.rollback("notes", "1_strs", print)
+    assert await applied_states(notebook) == [True, False]
+
+
+async def test_a_rollback_below_a_migration_without_a_file_is_refused(notebook: Any) -> None:
+    """A newer release has applied it."""
+    await make(notebook, ONE, "init")
+    path = await make(notebook, TWO, "stars")
+    await migrate(notebook)
+    path.unlink()
+
+    with pytest.raises(ConfigurationError) as raised:
+        await notebook.engine(migrations="aerich").rollback("notes", "zero", print)
+
+    assert str(raised.value) == (
+        f"migration notes.{path.stem} is applied, and this release has no file for it; run the "
+        "rollback with the release that has it"
+    )
+    assert await applied_states(notebook) == [True, True]
+
+
+async def applied_states(notebook: Any) -> list[bool]:
+    """Return whether each migration is applied."""
+    return [state.applied for state in await notebook.engine(migrations="aerich").states()]

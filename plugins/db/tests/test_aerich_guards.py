@@ -194,14 +194,17 @@ async def test_a_rename_is_never_guessed(notebook: Any) -> None:
 
 
 async def test_a_rename_that_aerich_does_not_make_is_refused(notebook: Any) -> None:
-    """It would drop the column, and add another one."""
+    """It would drop the column, and add another one. The file that aerich wrote is deleted."""
     await begin(notebook)
+    files = set(notebook.migrations.rglob("*.py"))
     models = RENAMED.replace(
         "mail = fields.CharField(max_length=50", "mail = fields.CharField(max_length=60"
     )
 
     with pytest.raises(MigrationRefused, match=r"aerich does not rename notes.User.email to mail"):
         await make(notebook, models, "change", "User.email:mail")
+
+    assert set(notebook.migrations.rglob("*.py")) == files
 
 
 @pytest.mark.parametrize(

@@ -20,7 +20,12 @@ from tortoise.transactions import in_transaction
 from actionhero import ConfigurationError
 from actionhero_db.migrations.aerich_decisions import answers, decide, drops, previous_models
 from actionhero_db.migrations.decisions import Decisions
-from actionhero_db.migrations.engine import Engine, MigrationState
+from actionhero_db.migrations.engine import (
+    Engine,
+    MigrationState,
+    find_migration,
+    rollback_target,
+)
 from actionhero_db.migrations.errors import MigrationFailed, MigrationRefused
 from actionhero_db.migrations.files import migrations_folder, remove_missing_packages
 from actionhero_db.migrations.lock import migration_lock
@@ -158,24 +163,26 @@ class AerichEngine(Engine):
             _reset()
             await Migrate.init(run.config, label, str(folder.parent), offline=True)
             renames = decide(label, previous_models(), get_models_describe(label), decisions)
+            version = None
             try:
                 with answers(renames):
                     version = await Migrate.migrate(name, empty=False, offline=True)
+                if not version:
+                    return None
+                path = folder / version
+                statements = statements_in(await run.files(label)[path.stem].upgrade(run.client))
+                self._reject_failing(statements)
+                await _try(run, label, path.stem, note)
+                decisions.accept(drops(statements), note)
             except NotSupportError as error:
                 raise MigrationRefused(
                     f"aerich does not support this change on {self.database.dialect}: {error}; "
                     "use the engine tortoise, which does"
                 ) from error
-            if not version:
-                return None
-            path = folder / version
-            try:
-                statements = statements_in(await run.files(label)[path.stem].upgrade(run.client))
-                self._reject_failing(statements)
-                await _try(run, label, path.stem, note)
-                decisions.accept(drops(statements), note)
-            except MigrationRefused:
-                path.unlink()
+            except BaseException:
+                # aerich has written it before it was checked.
+                if version:
+                    (folder / version).unlink()
                 raise
             return path
 
@@ -198,24 +205,27 @@ class AerichEngine(Engine):
     async def migrate(self, label: str | None, name: str | None, report: Report) -> None:
         """Run the pending migrations."""
         async with self._open() as run:
+            last = None
             if label is not None:
                 run.check_label(label)
+                if name is not None:
+                    last = find_migration(label, name, list(run.files(label)))
             async with migration_lock(self.database, run.client, self.wait_seconds):
                 generator = run.client.schema_generator(run.client)
                 await run.client.execute_script(_table_sql(generator, Aerich))
                 for each in run.labels if label is None else [label]:
                     files, applied = run.files(each), await run.applied(each)
-                    for version, module in files.items():
-                        if version not in applied:
-                            statements = statements_in(await module.upgrade(run.client))
-                            for phrase in drops(statements):
-                                report(f"{each}.{version}: {phrase}")
-                    for version, module in files.items():
-                        if version not in applied:
-                            await self._execute(run, each, version, module, backward=False)
-                            report(f"{each}.{version}: done")
-                        if each == label and name is not None and version.startswith(name):
-                            break
+                    selected = list(files)
+                    if last is not None:
+                        selected = selected[: selected.index(last) + 1]
+                    pending = [version for version in selected if version not in applied]
+                    for version in pending:
+                        statements = statements_in(await files[version].upgrade(run.client))
+                        for phrase in drops(statements):
+                            report(f"{each}.{version}: {phrase}")
+                    for version in pending:
+                        await self._execute(run, each, version, files[version], backward=False)
+                        report(f"{each}.{version}: done")
                 models = await models_without_tables(run.session)
                 for table in await create_tables(run.session, models):
                     report(f"created the table {table!r} from its model, without a migration")
@@ -228,31 +238,25 @@ class AerichEngine(Engine):
         ):
             run.check_label(label)
             files, applied = run.files(label), await run.applied(label)
-            if not applied:
-                raise ConfigurationError(
-                    f"no migration of {label!r} is applied, so none can be undone"
-                )
-            for version in list(reversed(applied)):
-                if name not in {None, "zero"} and version.startswith(str(name)):
-                    break
+            target = rollback_target(label, name, list(files), applied)
+            to_undo = applied[-1:] if name is None else applied
+            if target is not None:
+                to_undo = applied[applied.index(target) + 1 :]
+            for version in reversed(to_undo):
+                statements = statements_in(await files[version].downgrade(run.client))
+                for phrase in drops(statements):
+                    report(f"{label}.{version}: {phrase}")
+            for version in reversed(to_undo):
                 await self._execute(run, label, version, files[version], backward=True)
                 report(f"{label}.{version}: undone")
-                if name is None:
-                    break
 
     async def sql(self, label: str, name: str, *, backward: bool) -> list[str]:
         """Return the statements of a migration."""
         async with self._open() as run:
             run.check_label(label)
             files = run.files(label)
-            matches = [module for version, module in files.items() if version.startswith(name)]
-            if len(matches) != 1:
-                fault = "is ambiguous" if matches else "does not exist"
-                raise ConfigurationError(
-                    f"migration {name!r} of {label!r} {fault}; available: "
-                    f"{', '.join(files) or 'none'}"
-                )
-            write = matches[0].downgrade if backward else matches[0].upgrade
+            module = files[find_migration(label, name, list(files))]
+            write = module.downgrade if backward else module.upgrade
             return statements_in(await write(run.client))
 
     async def _execute(

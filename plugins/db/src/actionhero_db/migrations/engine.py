@@ -6,8 +6,10 @@ from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from actionhero import ConfigurationError
+
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Sequence
     from pathlib import Path
 
     from actionhero_db.database import Database
@@ -36,6 +38,57 @@ def unknown_migrations(states: Iterable[MigrationState]) -> list[str]:
         for item in states
         if not item.known
     ]
+
+
+def find_migration(label: str, name: str, names: Sequence[str]) -> str:
+    """Return the migration of a label that is called `name`, or the only one that begins with it.
+
+    Raises:
+        ConfigurationError: There is none, or there are several.
+    """
+    matches = [each for each in names if each == name] or [
+        each for each in names if each.startswith(name)
+    ]
+    if len(matches) != 1:
+        fault = "is ambiguous" if matches else "does not exist"
+        available = ", ".join(matches or names) or "none"
+        raise ConfigurationError(f"migration {name!r} of {label!r} {fault}; available: {available}")
+    return matches[0]
+
+
+def rollback_target(
+    label: str, name: str | None, names: Sequence[str], applied: Sequence[str]
+) -> str | None:
+    """Return the last migration of a label that remains after a rollback to `name`.
+
+    Args:
+        label: The label.
+        name: Its name, or the beginning of it; `zero`; or `None`.
+        names: The migrations with a file.
+        applied: The applied migrations.
+
+    Returns:
+        `None` for `zero` and `None`.
+
+    Raises:
+        ConfigurationError: The rollback is impossible.
+    """
+    unknown = [each for each in applied if each not in names]
+    if unknown:
+        raise ConfigurationError(
+            f"migration {label}.{unknown[-1]} is applied, and this release has no file for it; "
+            "run the rollback with the release that has it"
+        )
+    if not applied:
+        raise ConfigurationError(f"no migration of {label!r} is applied, so none can be undone")
+    if name is None or name == "zero":
+        return None
+    target = find_migration(label, name, names)
+    if target not in applied:
+        raise ConfigurationError(
+            f"migration {label}.{target} is not applied, so a rollback cannot stop there"
+        )
+    return target
 
 
 class Engine(ABC):

@@ -9,7 +9,12 @@ from actionhero.transport import name_hint
 from actionhero_db.migrations.backup import back_up, may_rebuild_tables
 from actionhero_db.migrations.decisions import Decisions
 from actionhero_db.migrations.destruction import destructive_steps
-from actionhero_db.migrations.engine import Engine, MigrationState
+from actionhero_db.migrations.engine import (
+    Engine,
+    MigrationState,
+    find_migration,
+    rollback_target,
+)
 from actionhero_db.migrations.execution import (
     backward_steps,
     collect_sql,
@@ -217,41 +222,23 @@ async def _destructive_backward(
 
 
 def _find(session: Session, label: str, name: str) -> MigrationKey:
-    keys = [key for key in session.plan if key.app_label == label]
-    matches = [key for key in keys if key.name == name] or [
-        key for key in keys if key.name.startswith(name)
-    ]
-    if len(matches) != 1:
-        names = ", ".join(key.name for key in matches or keys) or "none"
-        fault = "is ambiguous" if matches else "does not exist"
-        raise ConfigurationError(f"migration {name!r} of {label!r} {fault}; available: {names}")
-    return matches[0]
+    keys = {key.name: key for key in session.plan if key.app_label == label}
+    return keys[find_migration(label, name, list(keys))]
 
 
 def _to_undo(
     session: Session, applied: list[MigrationKey], label: str, name: str | None
 ) -> list[MigrationKey]:
     """Return the migrations to undo, the newest first."""
-    unknown = [key for key in session.unknown(applied) if key.app_label == label]
-    if unknown:
-        raise ConfigurationError(
-            f"migration {unknown[-1]} is applied, and this release has no file for it; run the "
-            "rollback with the release that has it"
-        )
-    keys = [key for key in session.plan if key.app_label == label and key in applied]
-    if not keys:
-        raise ConfigurationError(f"no migration of {label!r} is applied, so none can be undone")
+    plan = {key.name: key for key in session.plan if key.app_label == label}
+    target = rollback_target(
+        label, name, list(plan), [key.name for key in applied if key.app_label == label]
+    )
+    selected = [key for key in plan.values() if key in applied]
     if name is None:
-        selected = keys[-1:]
-    elif name == "zero":
-        selected = keys
-    else:
-        target = _find(session, label, name)
-        if target not in applied:
-            raise ConfigurationError(
-                f"migration {target} is not applied, so a rollback cannot stop there"
-            )
-        later = set(session.graph.backwards_plan(target)) - {target}
-        selected = [key for key in keys if key in later]
+        selected = selected[-1:]
+    elif target is not None:
+        later = set(session.graph.backwards_plan(plan[target])) - {plan[target]}
+        selected = [key for key in selected if key in later]
     to_undo = {key for start in selected for key in session.graph.backwards_plan(start)}
     return [key for key in reversed(session.plan) if key in to_undo and key in applied]
