@@ -72,9 +72,9 @@ class Cron:
         day = local - _DAY
         while True:
             nearby = [self._first(day + _DAY * number, milliseconds) for number in range(3)]
-            found = [time for time in nearby if time is not None]
-            if found:
-                return min(found)
+            times = [time for time in nearby if time is not None]
+            if times:
+                return min(times)
             # The next date that matches becomes the middle one of the three.
             day = self._next_date(day + _DAY * 3) - _DAY
 

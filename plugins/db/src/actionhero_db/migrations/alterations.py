@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from tortoise.fields.relational import ForeignKeyFieldInstance, ManyToManyFieldInstance
 
 from actionhero_db.migrations.indexes import existing_on
+from actionhero_db.migrations.mysql_editor import REFERENCES
 from actionhero_db.url import Dialect
 
 if TYPE_CHECKING:
@@ -87,11 +88,6 @@ SELECT c.conname::text AS name FROM pg_constraint c
 JOIN pg_attribute a ON a.attrelid = c.conrelid AND a.attnum = ANY (c.conkey)
 WHERE c.conrelid = to_regclass($1) AND c.contype = 'f' AND a.attname = $2
 """
-_MYSQL_CONSTRAINTS = """
-SELECT constraint_name AS name FROM information_schema.key_column_usage
-WHERE table_schema = database() AND table_name = %s AND column_name = %s
-  AND referenced_table_name IS NOT NULL
-"""
 
 
 async def _constraints(editor: Any, model: type[Model], column: str) -> list[str]:
@@ -101,7 +97,7 @@ async def _constraints(editor: Any, model: type[Model], column: str) -> list[str
         # The name that PostgreSQL uses by itself.
         return [f"{table}_{column}_fkey"]
     if editor.client.capabilities.dialect == Dialect.MYSQL:
-        _, rows = await editor.client.execute_query(_MYSQL_CONSTRAINTS, [table, column])
+        _, rows = await editor.client.execute_query(REFERENCES, [table, column])
     else:
         name = _table(editor, model)
         _, rows = await editor.client.execute_query(_POSTGRES_CONSTRAINTS, [name, column])

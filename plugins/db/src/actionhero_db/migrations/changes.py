@@ -65,17 +65,17 @@ class _Comparison:
     def operations(self) -> list[Operation]:
         self._create_schemas()
         self._rename_models()
-        kept = [name for name in self._names(self.new) if name in self._names(self.state)]
-        for name in kept:
+        common = [name for name in self._names(self.new) if name in self._names(self.state)]
+        for name in common:
             self._rename_fields(name)
-        for name in kept:
+        for name in common:
             self._remove_indexes(name)
-        for name in kept:
+        for name in common:
             for field in self._removed(name):
                 self._add(RemoveField(model_name=name, name=field))
         self._delete_models(early=True)
         deferred = self._create_models()
-        for name in kept:
+        for name in common:
             for field in sorted(set(self.new.models[self.label, name].fields)):
                 self._add_or_alter(name, field)
         for name, field in deferred:
@@ -83,7 +83,7 @@ class _Comparison:
         for name in dict.fromkeys(name for name, _ in deferred):
             self._add_indexes(name)
         self._delete_models(early=False)
-        for name in kept:
+        for name in common:
             self._add_indexes(name)
         return self._operations
 
@@ -94,8 +94,8 @@ class _Comparison:
 
     def _create_schemas(self) -> None:
         def schemas(state: State) -> set[str]:
-            found = {model.options.get("schema") for model in state.models.values()}
-            return {str(schema) for schema in found if schema}
+            names = {model.options.get("schema") for model in state.models.values()}
+            return {str(name) for name in names if name}
 
         # A schema that no model uses any more stays: it may contain tables of others.
         for schema in sorted(schemas(self.new) - schemas(self.state)):

@@ -171,12 +171,12 @@ def _failure_message(
         return f"{failed}; it was rolled back, and earlier migrations stay applied"
     completed = ", ".join(progress[:-1])
     # The next attempt begins with the first step, and fails there.
-    kept = (
+    rest = (
         f"so its completed steps stay: {completed}"
         if completed
         else "and this run completed no step; those that an earlier failed run completed stay"
     )
     return (
-        f"{failed}; it is not atomic, {kept}; the failed step may be partially applied. Fix the "
+        f"{failed}; it is not atomic, {rest}; the failed step may be partially applied. Fix the "
         "tables by hand, or restore a backup"
     )

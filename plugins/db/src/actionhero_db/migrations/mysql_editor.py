@@ -20,7 +20,8 @@ if TYPE_CHECKING:
     from tortoise.indexes import Index
     from tortoise.models import Model
 
-_REFERENCES = """
+#: The names of the foreign keys of a column.
+REFERENCES = """
 SELECT constraint_name AS name FROM information_schema.key_column_usage
 WHERE table_schema = database() AND table_name = %s AND column_name = %s
   AND referenced_table_name IS NOT NULL
@@ -59,7 +60,7 @@ class MySqlEditor(Definitions, MySQLSchemaEditor):
     async def _references(self, model: type[Model], column: str, field: Any) -> list[str]:
         table = model._meta.db_table
         if not self.collect_sql:
-            _, rows = await self.client.execute_query(_REFERENCES, [table, column])
+            _, rows = await self.client.execute_query(REFERENCES, [table, column])
             return [row["name"] for row in rows]
         if not field.db_constraint:
             return []

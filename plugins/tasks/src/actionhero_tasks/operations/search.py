@@ -66,10 +66,10 @@ class JobSearch:
         """Return up to `limit` matches."""
         deadline = time.monotonic() + MAX_SECONDS
         matches = Matches()
-        found: dict[str, JobRecord] = {}
+        by_id: dict[str, JobRecord] = {}
         exact: JobRecord | None = await self._use(lambda store: store.find(self._text))
         if exact is not None and self._is_searched(exact):
-            found[exact.id] = exact
+            by_id[exact.id] = exact
         before: dict[JobState, int | None] = dict.fromkeys(self._states)
         while before:
             for state, seq in list(before.items()):
@@ -79,12 +79,12 @@ class JobSearch:
                     break
                 page = await self._page(state, seq)
                 matches.searched += len(page)
-                found |= {record.id: record for record in page if self._matches(record)}
+                by_id |= {record.id: record for record in page if self._matches(record)}
                 if len(page) < STEP:
                     del before[state]
                 else:
                     before[state] = page[-1].seq
-        records = sorted(found.values(), key=lambda record: record.seq, reverse=True)
+        records = sorted(by_id.values(), key=lambda record: record.seq, reverse=True)
         matches.records = records[:limit]
         matches.is_complete = matches.is_complete and len(records) <= limit
         return matches
