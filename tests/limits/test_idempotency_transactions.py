@@ -16,6 +16,7 @@ from actionhero import (
     Action,
     Call,
     Conflict,
+    Encoded,
     Inputs,
     InvalidInput,
     Middleware,
@@ -76,7 +77,10 @@ class Mark(Middleware):
     async def after(self, call: Call, outcome: Outcome) -> Outcome | None:
         if outcome.error is not None:
             return None
-        return Outcome({**outcome.value, "marked": True})
+        value = outcome.value
+        if isinstance(value, Encoded):
+            value = json.loads(value.body)
+        return Outcome({**value, "marked": True})
 
 
 class Buy(Action):
@@ -278,6 +282,34 @@ async def test_an_error_is_stored_and_rolled_back(app: RunningApp) -> None:
 
 async def test_middleware_outside_of_the_transaction_changes_the_outcome(app: RunningApp) -> None:
     """The changed one is stored."""
+    first, second = await buy(app, "buy:marked"), await buy(app, "buy:marked")
+
+    assert first.body == second.body == b'{"id":1,"marked":true}'
+    assert await app.call("purchases") == ["tea"]
+
+
+async def test_the_outbox_does_not_replace_a_changed_outcome(app: RunningApp) -> None:
+    """It is delivered later than the outcome is stored."""
+    database = app.get(Database)
+
+    async def nothing(*arguments: Any, **options: Any) -> None: ...
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(database.after_commit_runner, "deliver", nothing)
+        first = await buy(app, "buy:marked")
+    assert isinstance(database.outbox, DatabaseOutbox)
+    assert await OutboxSweeper(database, database.outbox).sweep(min_age_ms=0) == 1
+
+    second = await buy(app, "buy:marked")
+
+    assert first.body == second.body == b'{"id":1,"marked":true}'
+
+
+async def test_repetitions_after_a_crash_have_the_same_changed_outcome(app: RunningApp) -> None:
+    """The first finds that of the transaction, and changes it; the others find the changed one."""
+    async with dying_after_the_commit(app):
+        await buy(app, "buy:marked")
+
     first, second = await buy(app, "buy:marked"), await buy(app, "buy:marked")
 
     assert first.body == second.body == b'{"id":1,"marked":true}'

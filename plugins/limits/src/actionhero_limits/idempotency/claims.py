@@ -47,11 +47,13 @@ return 1
 """,
     idempotent=True,
 )
-#: Stores the outcome of a call, unless another one has stored its own.
+#: Stores the outcome of a call, unless another one has stored its own; with the last argument, also
+#: unless this one has.
 _SETTLE: Final = Script(
     """
 local held = redis.call('HMGET', KEYS[1], 'token', 'status')
 if held[2] and held[1] ~= ARGV[2] then return 0 end
+if held[2] and ARGV[6] == '1' then return 1 end
 redis.call('HSET', KEYS[1], 'fingerprint', ARGV[1], 'token', ARGV[2],
   'status', ARGV[4], 'body', ARGV[5])
 redis.call('PEXPIRE', KEYS[1], ARGV[3])
@@ -131,19 +133,23 @@ class ClaimStore:
         """
         return bool(await self._run(_RENEW, claim, LEASE_MS))
 
-    async def settle(self, claim: Claim, stored: StoredOutcome, age_ms: int = 0) -> None:
+    async def settle(
+        self, claim: Claim, stored: StoredOutcome, age_ms: int = 0, *, replaces: bool = True
+    ) -> None:
         """Store the outcome of a call.
 
         Args:
             claim: Its claim.
             stored: The outcome.
             age_ms: How long ago the call has ended.
+            replaces: Whether it replaces another outcome of the same call.
 
         Raises:
             redis.exceptions.RedisError: Redis is not available.
         """
         ttl_ms = claim.ttl_ms - age_ms
-        if ttl_ms > 0 and not await self._run(_SETTLE, claim, ttl_ms, stored.status, stored.body):
+        outcome = (stored.status, stored.body, int(not replaces))
+        if ttl_ms > 0 and not await self._run(_SETTLE, claim, ttl_ms, *outcome):
             logger.warning(
                 "the claim of an idempotency key has lapsed while %r ran; another call with the "
                 "key may have run too",

@@ -80,7 +80,10 @@ class CommittedOutcomes:
         for message in messages:
             outcome = message.item or _decode(message)
             try:
-                await self._store.settle(outcome.claim, outcome.stored, message.age_ms)
+                # Middleware outside of the transaction may have changed it, and stored that.
+                await self._store.settle(
+                    outcome.claim, outcome.stored, message.age_ms, replaces=False
+                )
             except Exception as error:
                 from actionhero_redis import is_transient
 

@@ -41,7 +41,7 @@ class _Attempt:
     outbox: Outbox | None = None
     #: Whether `run` was called.
     has_run: bool = False
-    #: The result of `run`.
+    #: The result of `run`, or that of the earlier call.
     result: Any = None
     #: The outcome, if it is committed with the transaction.
     committed: CommittedOutcome | None = None
@@ -141,22 +141,20 @@ class Idempotent(Middleware):
         attempt: _Attempt | None = call.scratch.pop(self, None)
         if attempt is None:
             return
-        idempotency, claim = attempt.idempotency, attempt.claim
-        if attempt.earlier is not None:
-            earlier = dataclasses.replace(attempt.earlier.claim, token=claim.token)
-            idempotency.leave(claim)
-            await idempotency.settle(earlier, attempt.earlier.stored)
-            return
+        idempotency, claim, earlier = attempt.idempotency, attempt.claim, attempt.earlier
         committed = None if attempt.committed is None else attempt.committed.stored
         try:
             stored = _stored(call, attempt, outcome)
         except BaseException:
-            if committed is None:
+            if committed is None and earlier is None:
                 await idempotency.release(claim)
             raise
         finally:
             idempotency.leave(claim)
-        if stored is not None and stored != committed:
+        if earlier is not None:
+            claim = dataclasses.replace(earlier.claim, token=claim.token)
+            await idempotency.settle(claim, stored or earlier.stored)
+        elif stored is not None and stored != committed:
             await idempotency.settle(claim, stored)
         elif committed is None:
             await idempotency.release(claim)
@@ -188,10 +186,11 @@ class _AroundRun(Middleware):
         if committed is not None and outbox is not None:
             earlier = await committed.find(outbox, attempt.claim)
             if earlier is not None:
-                attempt.earlier = earlier
                 if earlier.claim.fingerprint != attempt.claim.fingerprint:
                     raise _other_inputs()
-                return _replay(call, earlier.stored)
+                replay = _replay(call, earlier.stored)
+                attempt.earlier, attempt.result = earlier, replay.value
+                return replay
         attempt.outbox = outbox
         attempt.has_run = True
         return None
@@ -238,7 +237,8 @@ def _stored(call: Call, attempt: _Attempt, outcome: Outcome) -> StoredOutcome | 
     """Return the outcome of a call as it is stored; `None` if it is not."""
     from actionhero_limits.idempotency.stored_outcome import is_kept, stored_error, stored_value
 
-    if outcome.cancelled or not attempt.has_run or outcome.is_response:
+    has_result = attempt.has_run or attempt.earlier is not None
+    if outcome.cancelled or not has_result or outcome.is_response:
         return None
     if outcome.error is not None:
         return stored_error(call, outcome) if is_kept(outcome.error) else None
