@@ -13,7 +13,7 @@ from actionhero import Action, Call, RateLimited
 from actionhero_console.console import Console
 from actionhero_limits import Limit, Limits
 from actionhero_limits import plugin as limits_plugin
-from actionhero_limits.store import digest_of
+from actionhero_limits.identity import digest_of
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator

@@ -150,6 +150,7 @@ async def test_the_key_is_that_of_a_caller() -> None:
         assert await number("2001:db8::1") == await number("2001:db8::2:1") == 4
         assert await number("2001:db8:0:1::1") == 5
         assert await number(None) == await number(None) == 6
+        assert await number(None, "7") == 7
 
 
 async def test_an_inner_call_has_no_key() -> None:

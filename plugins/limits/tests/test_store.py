@@ -8,9 +8,10 @@ import pytest
 
 from actionhero import Action, PluginError, RateLimited, RunMode
 from actionhero_limits import Limit, Limits, gcra
+from actionhero_limits.identity import digest_of
 from actionhero_limits.quota import Quota, State, Take, Takes
 from actionhero_limits.refusals import CAPACITY, MAX_SECONDS, Refusals
-from actionhero_limits.store import LOCAL_CAPACITY, LocalStore, digest_of
+from actionhero_limits.store import LOCAL_CAPACITY, LocalStore
 from actionhero_redis import RedisClients
 from actionhero_redis.testing import redis_cluster  # noqa: F401 - a fixture
 from actionhero_web import plugin as web_plugin

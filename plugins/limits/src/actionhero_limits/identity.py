@@ -5,9 +5,11 @@ from __future__ import annotations
 import inspect
 import ipaddress
 from functools import lru_cache
+from hashlib import blake2b
+from hmac import compare_digest
 from typing import TYPE_CHECKING, Final
 
-from actionhero.transport import client_network, is_no_user, parse_ip_address
+from actionhero.transport import client_network, dumps, is_no_user, parse_ip_address
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -18,6 +20,20 @@ if TYPE_CHECKING:
 ALL: Final = "all"
 #: `Limit.by` of the default limit of callers that are not signed in.
 ANONYMOUS: Final = "anonymous"
+#: The longest identity; processes store thousands of them, and clients choose some of the texts.
+MAX_LENGTH: Final = 100
+_DIGEST_BYTES: Final = 16
+
+
+def digest_of(identity: str) -> str:
+    """Return the digest of an identity: short, and without addresses and names of users."""
+    content = identity.encode(errors="surrogatepass")
+    return blake2b(content, digest_size=_DIGEST_BYTES).hexdigest()
+
+
+def is_digest_of(text: str, identity: str) -> bool:
+    """Return whether a text, perhaps an input with any characters, is the digest of an identity."""
+    return compare_digest(digest_of(identity).encode(), text.encode(errors="replace"))
 
 
 def address_identity(remote: str | None) -> str:
@@ -26,6 +42,11 @@ def address_identity(remote: str | None) -> str:
     An IPv6 address stands for its network of 64 bits, an IPv4 address in IPv6 for itself.
     """
     return f"address:{client_network(remote)}"
+
+
+def user_identity(user: object) -> str:
+    """Return the identity of a user, a JSON value: the number 7 and the text "7" are two users."""
+    return _shortened(f"user:{dumps(user).decode()}")
 
 
 def call_identity(by: str | Callable[[Call], object]) -> Callable[[Call, str], str | None]:
@@ -51,7 +72,7 @@ def call_identity(by: str | Callable[[Call], object]) -> Callable[[Call, str], s
 def _user(call: Call, user_key: str) -> str | None:
     # Calls with credentials have a session with their user, too.
     user = call.session.get(user_key)
-    return None if is_no_user(user) else f"user:{user}"
+    return None if is_no_user(user) else user_identity(user)
 
 
 def _address(call: Call, user_key: str) -> str:
@@ -93,7 +114,11 @@ def value_identity(value: object) -> str:
             f"'by' of a limit is {type(value).__name__!r}; it must be a text or a number, the same "
             "for each call of a caller"
         )
-    return f"value:{value}"
+    return _shortened(f"value:{value}")
+
+
+def _shortened(identity: str) -> str:
+    return identity if len(identity) <= MAX_LENGTH else f"digest:{digest_of(identity)}"
 
 
 def address_filter(networks: Iterable[str]) -> Callable[[str | None], bool]:

@@ -7,7 +7,7 @@ import time
 from collections import OrderedDict
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from actionhero_limits.store import digest_of, is_digest_of
+from actionhero_limits.identity import digest_of, is_digest_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

@@ -5,10 +5,9 @@ from __future__ import annotations
 import time
 from collections import OrderedDict
 from functools import lru_cache
-from hashlib import blake2b
-from hmac import compare_digest
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
+from actionhero_limits.identity import digest_of, is_digest_of
 from actionhero_limits.quota import State
 from actionhero_redis import PreparedScript
 
@@ -22,18 +21,6 @@ if TYPE_CHECKING:
 LOCAL_CAPACITY: Final = 100_000
 #: The commands that are kept encoded.
 CACHE_SIZE: Final = 2_000
-_DIGEST_BYTES: Final = 16
-
-
-def digest_of(identity: str) -> str:
-    """Return the digest of an identity: short, and without addresses and names of users."""
-    content = identity.encode(errors="surrogatepass")
-    return blake2b(content, digest_size=_DIGEST_BYTES).hexdigest()
-
-
-def is_digest_of(text: str, identity: str) -> bool:
-    """Return whether a text, perhaps an input with any characters, is the digest of an identity."""
-    return compare_digest(digest_of(identity).encode(), text.encode(errors="replace"))
 
 
 class Algorithm(Protocol):

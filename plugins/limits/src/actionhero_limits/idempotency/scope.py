@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from actionhero import File
 from actionhero.transport import canonical, parts
-from actionhero_limits.identity import address_identity
+from actionhero_limits.identity import address_identity, user_identity
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -28,7 +28,7 @@ def scope_of(call: Call, key: str) -> str:
     caller = (
         address_identity(call.connection.remote)
         if principal.is_anonymous
-        else f"user:{principal.id}"
+        else user_identity(principal.user)
     )
     text = json.dumps([call.action.name, caller, key])
     return blake2b(text.encode(), digest_size=16).hexdigest()
