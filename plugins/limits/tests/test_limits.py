@@ -19,6 +19,8 @@ from actionhero import (
     SignInRequired,
 )
 from actionhero_limits import Limit, Limits
+from actionhero_limits.identity import MAX_LENGTH
+from actionhero_limits.store import LocalStore
 
 if TYPE_CHECKING:
     from actionhero.testing import Caller
@@ -94,6 +96,8 @@ async def test_callers_are_users_and_addresses(limited_app: Any) -> None:
             ("192.0.2.1", user("ada"), 2),
             ("192.0.2.9", user("ada"), 0),
             ("192.0.2.1", user("grace"), 2),
+            ("192.0.2.1", Principal(7), 2),
+            ("192.0.2.1", Principal("7"), 2),
         ]:
             client = app.connect(remote, principal=principal)
             assert await count_accepted(client, "search", 3) == accepted
@@ -395,6 +399,48 @@ async def test_invalid_checks_are_errors_of_the_author(limited_app: Any) -> None
             await limits.check("sms", rate="3/hour", burst=-1)
         with pytest.raises(TypeError, match="'by' of a limit is 'object'; it must be a text or a"):
             await limits.check("sms", rate="3/hour", by=object())
+
+
+async def test_a_name_has_one_rate_and_burst(limited_app: Any) -> None:
+    """Otherwise the same count would stand for different times."""
+    declared = action_with([Limit("5/hour", burst=2, name="phone"), Limit("9/hour", name="other")])
+    async with limited_app(declared, default="60/minute") as app:
+        limits = app.get(Limits)
+        await limits.check("sms", rate="3/hour")
+        await limits.check("sms", rate="3/1hours", burst=3)
+        with pytest.raises(ValueError, match="is 4 per 3600 s with burst 4 here, and 3 per 3600 s"):
+            await limits.check("sms", rate="4/hour")
+        with pytest.raises(ValueError, match=r"burst 1 here, and .* burst 3 elsewhere"):
+            await limits.check("sms", rate="3/hour", burst=1)
+        with pytest.raises(ValueError, match="burst 5 here, and 5 per 3600 s with burst 2"):
+            await limits.check("phone", rate="5/hour")
+        with pytest.raises(ValueError, match="here, and 60 per 60 s with burst 60"):
+            await limits.check("default", rate="5/hour")
+
+
+async def test_a_check_counts_together_with_the_calls_of_an_action(limited_app: Any) -> None:
+    """Also in Redis, where the limits of one action are in one slot."""
+    declared = action_with([Limit("1/hour", by="all", name="sent"), Limit("9/hour", name="other")])
+    async with limited_app(declared) as app:
+        await app.get(Limits).check("sent", rate="1/hour")
+
+        with pytest.raises(RateLimited):
+            await app.connect("192.0.2.1").call("ping")
+
+
+async def test_long_values_are_not_stored(limited_app: Any) -> None:
+    """Clients choose them, and a process stores those of many."""
+    async with limited_app(store="local") as app:
+        limits = app.get(Limits)
+        for value in ("x" * 10_000 + "1", "x" * 10_000 + "2"):
+            await limits.check("text", by=value, rate="1/hour")
+            with pytest.raises(RateLimited):
+                await limits.check("text", by=value, rate="1/hour")
+
+        assert isinstance(limits.store, LocalStore)
+        identities = {identity for _, identity in limits.store._stored}
+        assert len(identities) == 2
+        assert max(map(len, identities)) <= MAX_LENGTH
 
 
 @pytest.mark.parametrize("algorithm", ["gcra", "sliding_window"])

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from actionhero import Instrument, RateLimited, SessionStore
 from actionhero_limits import gcra, sliding_window
-from actionhero_limits.check_counts import CheckCounts
+from actionhero_limits.check_counts import CAPACITY, CheckCounts
 from actionhero_limits.headers import ceil_seconds
 from actionhero_limits.identity import address_filter, value_identity
 from actionhero_limits.outage import Outage, is_transient
@@ -79,6 +79,8 @@ class Limits:
         )
         #: The results of checks in this process, while metrics are recorded.
         self.counts = CheckCounts()
+        #: The limits that are declared, or were checked, by name.
+        self._quotas: dict[str, Quota] = {}
         self._outage = Outage(refuses=settings.on_failure == "refuse")
         self._transports = frozenset((*settings.transports, _TEST))
         self._is_exempt = address_filter(settings.exempt) if settings.exempt else None
@@ -88,6 +90,10 @@ class Limits:
         if connection.transport not in self._transports:
             return False
         return self._is_exempt is None or not self._is_exempt(connection.remote)
+
+    def declare(self, quota: Quota) -> None:
+        """Let `check` count operations of a limit together with the calls of actions."""
+        self._quotas[quota.name] = quota
 
     async def check(
         self,
@@ -106,7 +112,7 @@ class Limits:
 
         Args:
             name: The name of the limit, for clients and in the store.
-            rate: The operations per period, as in `Limit`.
+            rate: The operations per period, as in `Limit`; always the same for one name.
             by: The value for each of which operations are counted; all together if omitted.
             cost: How many operations it counts as. Zero asks whether one is possible.
             burst: How many operations are possible at once; the number of the rate if omitted.
@@ -114,16 +120,32 @@ class Limits:
         Raises:
             RateLimited: The limit is exceeded.
             ServiceUnavailable: The store cannot be reached, and `limits.on_failure` is `refuse`.
-            ValueError: The rate, the cost or the burst is invalid.
+            ValueError: The rate, the cost or the burst is invalid; or the rate or the burst is not
+                that of an action, or of another check, with the limit of this name.
             TypeError: The cost is not a number, or the text of `by` differs for each object.
         """
         calls, seconds = parse_rate(rate)
         if burst is not None and burst < 1:
             raise ValueError(f"the burst of limit {name!r} is {burst!r}, which is below one")
-        quota = Quota(name, calls, seconds, (burst if self.has_bursts else None) or calls)
+        quota = self._known(
+            Quota(name, calls, seconds, (burst if self.has_bursts else None) or calls)
+        )
         take = Take(quota, value_identity(by), checked_cost(quota, cost))
         if self.enabled:
             await self.enforce(Takes([take]))
+
+    def _known(self, quota: Quota) -> Quota:
+        """Return the quota of this name; it counts by its rate, so another one would change it."""
+        if len(self._quotas) < CAPACITY:
+            known = self._quotas.setdefault(quota.name, quota)
+        else:
+            known = self._quotas.get(quota.name, quota)
+        if known._replace(group="") != quota:
+            raise ValueError(
+                f"limit {quota.name!r} is {_text_of(quota)} here, and {_text_of(known)} elsewhere; "
+                "write the same in both places, or use another name"
+            )
+        return known
 
     def enforce(
         self,
@@ -203,6 +225,10 @@ class Limits:
             else f"Too many requests. Try again in {seconds} s."
         )
         return RateLimited(message, retry_after_seconds=seconds)
+
+
+def _text_of(quota: Quota) -> str:
+    return f"{quota.calls} per {quota.seconds} s with burst {quota.burst}"
 
 
 def uses_sliding_window(settings: LimitsSettings, *, legacy: bool) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import lru_cache
+from itertools import chain
 from typing import TYPE_CHECKING, Any, Final
 
 from actionhero import Middleware, RateLimited
@@ -70,6 +71,8 @@ def limit_middleware(app: Application) -> LimitMiddleware:
     """Return the middleware of an application."""
     limits = limits_for(app)
     plans = plan_limits(app, has_bursts=limits.has_bursts)
+    for planned in chain(default_limits(app.get(LimitsSettings)), *plans.by_action.values()):
+        limits.declare(planned.quota)
     return LimitMiddleware(limits, app.get(LimitsSettings), plans.by_action)
 
 

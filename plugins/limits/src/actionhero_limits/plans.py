@@ -64,9 +64,9 @@ def plan_limits(app: Application, *, has_bursts: bool) -> LimitPlans:
             continue
         planned = declared[action.name] = []
         for limit, name in zip(limits, _names(action, limits), strict=True):
-            found = list(_errors_in(limit, name))
-            errors += [f"{where} has a limit with {error}" for error in found]
-            if found:
+            limit_errors = list(_errors_in(limit, name))
+            errors += [f"{where} has a limit with {error}" for error in limit_errors]
+            if limit_errors:
                 continue
             rate = parse_rate(limit.rate)
             burst = limit.burst if has_bursts else None
