@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import logging
-import resource
 import select
+import sys
 import weakref
 from typing import TYPE_CHECKING, Any, Final
 
@@ -13,6 +13,10 @@ from aiohttp.web_server import Server
 from actionhero.transport import WriteBatch
 from actionhero_web.connections.framing import CheckedHeaders
 from actionhero_web.connections.protocol import HttpProtocol
+
+if sys.platform != "win32":
+    # Plugins import this module for commands, too, which work on Windows.
+    import resource
 
 if TYPE_CHECKING:
     import asyncio

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import socket
 import struct
-import termios
+import sys
 from typing import TYPE_CHECKING, Any, Final
+
+if sys.platform != "win32":
+    # Plugins import this module for commands, too, which work on Windows.
+    import fcntl
+    import termios
 
 if TYPE_CHECKING:
     import asyncio
