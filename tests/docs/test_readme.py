@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
+import subprocess
+import sys
 from typing import TYPE_CHECKING
 
+import pytest
 from tests.docs.conftest import ROOT
 
 if TYPE_CHECKING:
@@ -31,3 +34,27 @@ def test_chat_commands_print_the_shown_output(
 
     runner.run_commands(dataclasses.replace(chat, text=START))
     runner.run_commands(chat)
+
+
+@pytest.mark.soak
+def test_the_commands_of_the_installation_are_complete(tmp_path: Path) -> None:
+    """They need a clone and Python only, and pip finds the packages after them."""
+    clone, other = tmp_path / "clone", tmp_path / "other"
+    subprocess.run(["git", "clone", "-q", ROOT, clone], check=True)
+    printed = subprocess.run(
+        [sys.executable, ROOT / ".ci" / "readme-command", "install"],
+        capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    commands = f"""
+        {printed.stdout}
+        python3 -m venv {other}
+        {other}/bin/pip install -q actionhero-web
+        {other}/bin/actionhero --version
+    """
+
+    run = subprocess.run(
+        ["bash", "-euo", "pipefail", "-c", commands],
+        cwd=clone, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+
+    assert run.returncode == 0, run.stdout + run.stderr
