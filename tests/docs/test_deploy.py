@@ -260,6 +260,7 @@ def test_containers_have_no_privileges_and_read_only_root() -> None:
 
     assert uid != "0"
     assert f"--uid {uid} " in dockerfile
+    assert f" install -d -m 700 -o {uid} {data}\n" in dockerfile
     for service in yaml.safe_load(COMPOSE.read_text("utf-8"))["services"].values():
         if service["image"] == "guestbook":
             assert service["read_only"] is True
