@@ -172,6 +172,11 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+def test_site_contains_no_build_scripts(site: Path) -> None:
+    """Those of the folder of the pages."""
+    assert not list(site.glob("*.py"))
+
+
 def test_pages_load_no_external_resources(site: Path) -> None:
     """Pages are complete offline, and under a strict content security policy."""
     pages = sorted(site.rglob("*.html"))
