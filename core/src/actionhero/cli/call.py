@@ -144,7 +144,8 @@ def call(context: click.Context, format_: str, idempotency_key: str | None) -> N
     `actionhero call NAME --help` lists them.
 
     Exit codes: 0 success; 1 the action failed; 2 invalid usage; 65 invalid inputs;
-    69 a service is unavailable; 78 invalid settings or plugins.
+    69 a service is unavailable; 70 an initializer failed to start or to stop; 78 invalid settings
+    or plugins.
     """
     context.meta["format"] = format_
     context.meta["idempotency_key"] = idempotency_key
