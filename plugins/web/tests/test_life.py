@@ -175,6 +175,46 @@ def test_open_calls_finish_while_the_readiness_probe_fails(
     assert server.wait() == 0
 
 
+@pytest.mark.parametrize("option", [(), ("--reload",)])
+def test_a_closed_terminal_stops_the_server_in_order(
+    start_server: StartServer, option: tuple[str, ...]
+) -> None:
+    """It sends SIGHUP to all processes, perhaps twice; open calls finish."""
+    server = start_server(*option)
+    client, releasing = server.connect(), server.connect()
+    releasing.request("GET", "/livez")
+    server.read_response(releasing)
+    client.request("GET", "/api/wait")
+    server.wait_for("waiting")
+
+    os.killpg(server.process.pid, signal.SIGHUP)
+    server.wait_for("stopping on SIGHUP")
+    os.killpg(server.process.pid, signal.SIGHUP)
+    releasing.request("GET", "/api/release")
+    response = server.read_response(client)
+
+    assert response == (200, "waited")
+    assert server.wait() == 0
+
+
+def test_nohup_is_respected(start_server: StartServer) -> None:
+    """A terminal that closes does not stop a server that was started with it."""
+    program = (
+        "import signal; signal.signal(signal.SIGHUP, signal.SIG_IGN); "
+        "from actionhero.cli import main; main()"
+    )
+    server = start_server(command=("-c", program, "start"))
+
+    server.process.send_signal(signal.SIGHUP)
+    client = server.connect()
+    client.request("GET", "/livez")
+    status, _ = server.read_response(client)
+
+    assert status == 200
+    assert server.stop() == 0
+    assert "SIGHUP" not in server.stderr
+
+
 def test_idle_connections_are_closed_before_other_servers_close(
     start_server: StartServer, tmp_path: Path
 ) -> None:

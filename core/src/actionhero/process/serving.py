@@ -27,6 +27,8 @@ Result = TypeVar("Result")
 logger = logging.getLogger("actionhero.process")
 
 STOP_SIGNALS: Final = (signal.SIGINT, signal.SIGTERM)
+#: Sent by a terminal that closes, perhaps twice. Windows does not have it.
+_HANGUP: Final[int | None] = getattr(signal, "SIGHUP", None)
 #: The time limit of the shutdown after the grace period.
 SHUTDOWN_MARGIN_SECONDS: Final = 4.5
 #: The time limit for pending tasks and threads after the shutdown.
@@ -56,14 +58,15 @@ def serve(
     parent: int | None = None,
     heartbeat: Callable[[], None] = lambda: None,
 ) -> int:
-    """Start `app`, serve until SIGINT or SIGTERM, stop, and return the exit code: 0.
+    """Start `app`, serve until SIGINT, SIGTERM or SIGHUP, stop, and return the exit code: 0.
 
     A `KeyboardInterrupt` or `SystemExit` that code of the application raises stops it in the same
-    way. A second signal exits immediately with 130 or 143. A process that hangs during the
-    shutdown, even with a blocked event loop, exits with 70 after the time limit.
+    way. A second SIGINT or SIGTERM exits immediately with 130 or 143. A process that hangs during
+    the shutdown, even with a blocked event loop, exits with 70 after the time limit.
 
-    With a parent, a second SIGTERM has no effect. SIGINT is ignored: a terminal sends it to every
-    process, and the parent forwards it. If the parent ends, the process stops.
+    With a parent, a second SIGTERM has no effect. SIGINT and SIGHUP are ignored: a terminal sends
+    them to every process, and the parent forwards them. If the parent ends, the process stops. A
+    SIGHUP that `nohup` ignores stays so.
 
     Args:
         app: A loaded application without problems.
@@ -187,7 +190,10 @@ def _blocking_monitor(app: Application) -> contextlib.AbstractContextManager[obj
 
 
 class StopSignals:
-    """Handles SIGINT and SIGTERM: the first one calls `on_stop`, a second one exits immediately.
+    """Handles stop signals: the first one calls `on_stop`, a second one exits immediately.
+
+    They are SIGINT, SIGTERM and, unless something else handles or ignores it, SIGHUP, of which a
+    second one is ignored.
 
     The handlers are registered with the interpreter instead of the event loop, so that they run
     even if the event loop is blocked.
@@ -222,7 +228,7 @@ class StopSignals:
         self.received: int | None = None
 
     def __enter__(self) -> StopSignals:
-        for number in STOP_SIGNALS:
+        for number in _stop_signals():
             self._previous_handlers[number] = signal.getsignal(number)
             if self._parent is None or number == signal.SIGTERM:
                 use_handler(number, self._handle)
@@ -239,7 +245,7 @@ class StopSignals:
 
     def _handle(self, number: int, frame: object) -> None:
         if self.received is not None:
-            if self._parent is None:
+            if self._parent is None and number != _HANGUP:
                 (self._exit_now or exit_now)(number)
             return
         self.received = number
@@ -249,6 +255,12 @@ class StopSignals:
         # After the loop was closed there is nothing to stop.
         with contextlib.suppress(RuntimeError):
             self._loop.call_soon_threadsafe(self._on_stop, number, context=self._context)
+
+
+def _stop_signals() -> tuple[int, ...]:
+    if _HANGUP is None or signal.getsignal(_HANGUP) is not signal.SIG_DFL:
+        return STOP_SIGNALS
+    return (*STOP_SIGNALS, _HANGUP)
 
 
 class ExitTimer:
@@ -292,8 +304,8 @@ class ExitTimer:
 def run_interruptible(work: Coroutine[Any, Any, Result]) -> Result:
     """Run `work` on an event loop of its own, and return its result.
 
-    SIGINT and SIGTERM cancel it. Then the process exits with 130 or 143. A second signal exits
-    immediately. A `KeyboardInterrupt` that `work` raises is handled like SIGINT.
+    SIGINT, SIGTERM and SIGHUP cancel it. Then the process exits with 130, 143 or 129. A second one
+    exits immediately. A `KeyboardInterrupt` that `work` raises is handled like SIGINT.
     """
     with asyncio.Runner() as runner:
         loop = runner.get_loop()

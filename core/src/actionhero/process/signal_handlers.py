@@ -1,4 +1,4 @@
-"""The handlers of SIGTERM and SIGINT before an application runs, and in forked processes.
+"""The handlers of stop signals before an application runs, and in forked processes.
 
 It imports little of the standard library: every command calls it, also `--version`.
 """
@@ -18,6 +18,8 @@ _DEFAULTS: Final[dict[int, Any]] = {
     signal.SIGTERM: signal.SIG_DFL,
     signal.SIGINT: signal.default_int_handler,
 }
+if hasattr(signal, "SIGHUP"):
+    _DEFAULTS[signal.SIGHUP] = signal.SIG_DFL
 #: The blocked signals of threads that are forking.
 _masks: dict[int, Any] = {}
 #: The handlers that a forked process must not have.
@@ -41,7 +43,7 @@ def use_handler(number: int, handler: Callable[[int, object], object]) -> None:
     loop that could stop.
 
     Args:
-        number: SIGTERM or SIGINT.
+        number: SIGTERM, SIGINT or SIGHUP.
         handler: The handler.
     """
     _handlers.add(handler)
