@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import os
 import time
 from typing import TYPE_CHECKING, Final
 
 from tests.benchmarks.figures import Reading, median
-from tests.benchmarks.program import CLIENT_CORE
+from tests.benchmarks.program import on_client_core
 from tests.benchmarks.server import Server
 
 if TYPE_CHECKING:
@@ -23,9 +22,7 @@ def measure(keys: Iterable[str], *, quick: bool) -> dict[str, Reading]:
     """Return the figures `cold_start.time` and `cold_start.memory`."""
     seconds: dict[str, list[float]] = {"ours": [], "FastAPI": []}
     memory: list[tuple[float, float]] = []
-    cores = os.sched_getaffinity(0)
-    os.sched_setaffinity(0, {int(CLIENT_CORE)})
-    try:
+    with on_client_core():
         for number in range((QUICK_ROUNDS if quick else ROUNDS) + 1):
             for name in seconds:
                 with Server(name) as server:
@@ -35,8 +32,6 @@ def measure(keys: Iterable[str], *, quick: bool) -> dict[str, Reading]:
                     if name == "ours":
                         time.sleep(_IDLE_SECONDS)
                         memory.append(server.memory_mib())
-    finally:
-        os.sched_setaffinity(0, cores)
     ratios = [a / b for a, b in zip(seconds["ours"], seconds["FastAPI"], strict=True)]
     own, theirs = (median(seconds[name]) * 1000 for name in ("ours", "FastAPI"))
     readings = {

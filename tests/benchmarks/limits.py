@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import time
 from typing import TYPE_CHECKING, Any, Final
 
@@ -12,7 +11,7 @@ from limits import parse
 from limits.aio.storage import RedisStorage
 from limits.aio.strategies import FixedWindowRateLimiter, SlidingWindowCounterRateLimiter
 from tests.benchmarks.figures import Reading, median
-from tests.benchmarks.program import CLIENT_CORE, pin
+from tests.benchmarks.program import CLIENT_CORE, on_client_core, pin
 
 import actionhero_limits.plugin
 import actionhero_redis.plugin
@@ -50,16 +49,12 @@ class Rare(Search):
 
 def measure(keys: Iterable[str], *, quick: bool) -> dict[str, Reading]:
     """Return the requested figures."""
-    cores = os.sched_getaffinity(0)
     with throw_away_redis(options=["--appendonly", "no"]) as server:
         # On one core, which otherwise sleeps while a single call waits: waking it up takes as much
         # CPU time of this process as the limit itself, more on some machines than on others.
         pin(server.pid, CLIENT_CORE)
-        os.sched_setaffinity(0, {int(CLIENT_CORE)})
-        try:
+        with on_client_core():
             values = uvloop.run(_measure(server.url, QUICK_REPETITIONS if quick else REPETITIONS))
-        finally:
-            os.sched_setaffinity(0, cores)
     alone, fixed, sliding = (values[key] for key in ("alone", "fixed", "sliding"))
     values["package"] = [a / b for a, b in zip(fixed, alone, strict=True)]
     readings = {

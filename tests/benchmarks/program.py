@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final, Self
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
     from types import TracebackType
 
 ROOT: Final = Path(__file__).parents[2]
@@ -142,3 +142,14 @@ def environment() -> dict[str, str]:
 def pin(pid: int, core: str) -> None:
     """Let a process, and those that it starts, run on one core only."""
     subprocess.run(["taskset", "-a", "-cp", core, str(pid)], check=True, capture_output=True)
+
+
+@contextlib.contextmanager
+def on_client_core() -> Iterator[None]:
+    """Run this process, and those that it starts meanwhile, on the core of clients only."""
+    cores = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, {int(CLIENT_CORE)})
+    try:
+        yield
+    finally:
+        os.sched_setaffinity(0, cores)
