@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Self
 
 from aiohttp import hdrs
 
@@ -15,7 +15,7 @@ from actionhero_web.bodies.pace import Pace
 from actionhero_web.connections.refusals import TOO_LARGE, count_refusal
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Iterator
 
     from aiohttp import StreamReader, web
 
@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 #: The bytes that are decompressed before other requests are continued.
 YIELD_BYTES: Final = 512 * 1024
+#: A smaller piece counts as one of this size: each member of a gzip body has its own decompressor.
+PIECE_COST_BYTES: Final = 4 * 1024
 
 
 class BodyReader:
@@ -143,32 +145,11 @@ class BodyReader:
         if isinstance(content, BodyStream):
             # Guarded already, and routed to an action by aiohttp.
             return _limited(content, limit_bytes)
-        return self._decoded_chunks(request, content, limit_bytes, continues=continues)
+        return _BodyChunks(self, request, limit_bytes, continues=continues)
 
-    async def _decoded_chunks(
-        self, request: web.BaseRequest, content: StreamReader, limit_bytes: int, *, continues: bool
-    ) -> AsyncIterator[bytes]:
-        decoder = self._decoder(request)
-        self.check_length(request, limit_bytes)
-        if continues:
-            _send_continue(request, content)
-        received = size = 0
-        pace = Pace(self._idle_seconds, self._minimum_rate, self._grace_seconds)
-        while chunk := await pace.read(content):
-            received += len(chunk)
-            check_size(received, limit_bytes)
-            if decoder is None:
-                yield chunk
-                continue
-            for piece in decoder.decode(chunk):
-                size += len(piece)
-                check_size(size, limit_bytes)
-                if size % YIELD_BYTES < len(piece):
-                    # Decompression may take long, in which other requests must be continued.
-                    await asyncio.sleep(0)
-                yield piece
-        if decoder is not None:
-            decoder.finish()
+    def pace(self) -> Pace:
+        """Return the pace at which a client must send its body."""
+        return Pace(self._idle_seconds, self._minimum_rate, self._grace_seconds)
 
     def check_length(self, request: web.BaseRequest, limit_bytes: int) -> None:
         """Reject a body whose `Content-Length` is too large, before any of it is read."""
@@ -176,14 +157,75 @@ class BodyReader:
         if limit_bytes and length is not None and length > limit_bytes:
             raise _too_large(length, limit_bytes)
 
-    def _decoder(self, request: web.BaseRequest) -> ContentDecoder | None:
-        codings = request.headers.getall(hdrs.CONTENT_ENCODING, None)
-        if codings is None:
-            return None
-        if request._message.compression and getattr(request.protocol, "decompresses", True):
-            # Mounted in another application, whose server decompresses bodies.
-            return None
-        return decoder_for(", ".join(codings))
+
+class _BodyChunks:
+    """The decompressed body of a request in chunks, as they arrive.
+
+    A cancelled read loses nothing and can be repeated. It would end an asynchronous generator, and
+    a later read would take that for the end of the body.
+    """
+
+    def __init__(
+        self, reader: BodyReader, request: web.BaseRequest, limit_bytes: int, *, continues: bool
+    ) -> None:
+        self._reader = reader
+        self._request = request
+        self._content = request._payload
+        self._limit_bytes = limit_bytes
+        self._continues = continues
+        #: Set with the first read, which raises the errors of the headers.
+        self._pace: Pace | None = None
+        self._decoder: ContentDecoder | None = None
+        #: The pieces of the last chunk.
+        self._pieces: Iterator[bytes] = iter(())
+        self._received_bytes = self._size_bytes = self._work_bytes = 0
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> bytes:
+        pace = self._pace or self._start()
+        while True:
+            if self._work_bytes >= YIELD_BYTES:
+                # Decompression may take long, in which other requests must be continued.
+                self._work_bytes = 0
+                await asyncio.sleep(0)
+            piece = next(self._pieces, None)
+            if piece is not None:
+                self._size_bytes += len(piece)
+                self._work_bytes += max(len(piece), PIECE_COST_BYTES)
+                check_size(self._size_bytes, self._limit_bytes)
+                if piece:
+                    return piece
+                continue
+            chunk = await pace.read(self._content)
+            if not chunk:
+                if self._decoder is not None:
+                    self._decoder.finish()
+                raise StopAsyncIteration
+            self._received_bytes += len(chunk)
+            check_size(self._received_bytes, self._limit_bytes)
+            if self._decoder is None:
+                return chunk
+            self._pieces = self._decoder.decode(chunk)
+
+    def _start(self) -> Pace:
+        self._decoder = _decoder_of(self._request)
+        self._reader.check_length(self._request, self._limit_bytes)
+        if self._continues:
+            _send_continue(self._request, self._content)
+        self._pace = self._reader.pace()
+        return self._pace
+
+
+def _decoder_of(request: web.BaseRequest) -> ContentDecoder | None:
+    codings = request.headers.getall(hdrs.CONTENT_ENCODING, None)
+    if codings is None:
+        return None
+    if request._message.compression and getattr(request.protocol, "decompresses", True):
+        # Mounted in another application, whose server decompresses bodies.
+        return None
+    return decoder_for(", ".join(codings))
 
 
 async def _limited(content: StreamReader, limit_bytes: int) -> AsyncIterator[bytes]:

@@ -57,6 +57,8 @@ class ContentDecoder:
     def decode(self, data: bytes) -> Iterator[bytes]:
         """Yield the decompressed data, in pieces of at most `PIECE_BYTES`.
 
+        A piece may be empty: there is one for each step, so that the caller can count them.
+
         Raises:
             MalformedRequest: The data is invalid, or continues after its end.
         """
@@ -73,8 +75,7 @@ class ContentDecoder:
                 piece = self._decompressor.decompress(data, PIECE_BYTES)
             except zlib.error:
                 raise MalformedRequest("the compressed body is malformed") from None
-            if piece:
-                yield piece
+            yield piece
             if self._decompressor.eof:
                 data = self._decompressor.unused_data
                 if not data:

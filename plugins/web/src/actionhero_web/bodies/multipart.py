@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 #: The maximum number of parts of a form.
 MAX_PARTS: Final = 1000
+#: The bytes that are collected for a write to a file on disk, which takes place in a thread.
+WRITE_BYTES: Final = 64 * 1024
 #: The field by which browsers report the charset of the form (RFC 7578 §4.6).
 CHARSET_FIELD: Final = "_charset_"
 
@@ -130,14 +132,20 @@ class _FormReader:
             max_size=self._memory_bytes, mode="w+b"
         )
         size = 0
+        unwritten = bytearray()
         try:
             async for chunk in chunks:
                 size += len(chunk)
-                if size > self._memory_bytes:
-                    # Beyond this size the file is on disk, and writing may block.
-                    await asyncio.to_thread(stream.write, chunk)
-                else:
+                if size <= self._memory_bytes:
                     stream.write(chunk)
+                    continue
+                unwritten += chunk
+                if len(unwritten) >= WRITE_BYTES:
+                    # Beyond the size in memory the file is on disk, and writing may block.
+                    await asyncio.to_thread(stream.write, unwritten)
+                    unwritten = bytearray()
+            if unwritten:
+                await asyncio.to_thread(stream.write, unwritten)
             stream.seek(0)
         except BaseException:
             with contextlib.suppress(OSError):

@@ -104,14 +104,16 @@ class MultipartParser:
 
     async def _until_delimiter(self) -> AsyncIterator[bytes]:
         size = len(self._delimiter)
+        searched = 0
         while True:
-            position = self._buffer.find(self._delimiter)
+            position = self._buffer.find(self._delimiter, searched)
             if position < 0:
                 # The end of the buffer may be the beginning of a boundary. The first two bytes
                 # are a line end that precedes the content, and belong to one piece.
-                kept = size - 1
-                if len(self._buffer) > kept + 2:
-                    chunk, self._buffer = self._buffer[:-kept], self._buffer[-kept:]
+                rest = size - 1
+                if len(self._buffer) > rest + 2:
+                    chunk, self._buffer = self._buffer[:-rest], self._buffer[-rest:]
+                    searched = 0
                     yield chunk
                 await self._fill()
                 continue
@@ -119,10 +121,9 @@ class MultipartParser:
                 await self._fill()
             match = _BOUNDARY_END.match(self._buffer, position + size)
             if match is None:
-                # Text that begins like the boundary.
-                chunk = self._buffer[: position + size]
-                self._buffer = self._buffer[position + size :]
-                yield chunk
+                # Text that begins like the boundary. It is not a piece of its own: a body may
+                # consist of it.
+                searched = position + size
                 continue
             chunk, self._buffer = self._buffer[:position], self._buffer[match.end() :]
             self._at_end = match[1] is not None

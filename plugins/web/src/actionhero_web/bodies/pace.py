@@ -52,19 +52,22 @@ class Pace:
         start = loop.time()
         limited = bool(self._minimum_rate) and self._left_seconds < self._idle_seconds
         seconds = self._left_seconds if limited else self._idle_seconds
+        data = b""
         try:
             async with asyncio.timeout(seconds):
-                data: bytes = await content.readany()
+                data = await content.readany()
         except TimeoutError:
             count_refusal(SLOW_BODY)
             if limited:
                 message = f"The body arrives at less than {self._minimum_rate} bytes per second"
                 raise Timeout(message) from None
             raise Timeout(f"The body paused for more than {self._idle_seconds:g} s") from None
-        if self._minimum_rate:
-            # At most the grace, so that a fast beginning does not allow a slow rest.
-            left = self._left_seconds + len(data) / self._minimum_rate - (loop.time() - start)
-            self._left_seconds = min(left, self._grace_seconds)
+        finally:
+            # Also after a cancellation, as the read may be repeated.
+            if self._minimum_rate:
+                # At most the grace, so that a fast beginning does not allow a slow rest.
+                credit_seconds = len(data) / self._minimum_rate - (loop.time() - start)
+                self._left_seconds = min(self._left_seconds + credit_seconds, self._grace_seconds)
         return data
 
 
