@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from actionhero import Action, Call, Middleware, Outcome, Timeout
+from actionhero import Action, Call, Connection, Middleware, Outcome, Timeout
 from actionhero.testing import running_app
+from actionhero.transport import DeferredPayload, ValuePayload
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
@@ -173,5 +174,47 @@ def test_a_stalled_stream_is_cancelled() -> None:
             with pytest.raises(Timeout, match="Action 'ticks' timed out after 90000ms"):
                 await task
         assert closed == ["closed"]
+
+    run(test)
+
+
+def test_the_time_to_read_a_deferred_payload_does_not_count() -> None:
+    """It is that of the client; the whole limit is left for the action."""
+
+    async def test(clock: Clock) -> None:
+        work = Work()
+
+        class Authorized(Middleware):
+            async def authorize(self, call: Call) -> None:
+                pass
+
+        class Store(Action):
+            name = "store"
+            timeout = timedelta(seconds=10)
+            middleware = (Authorized(),)
+
+            async def run(self, call: Call) -> str:
+                return await work.do()
+
+        async def read() -> ValuePayload:
+            clock.elapsed_seconds += 11
+            # The timer of the event loop runs.
+            await asyncio.sleep(0)
+            await asyncio.sleep(0)
+            return ValuePayload({})
+
+        async with running_app(Store) as app:
+            call = app.app.pipeline.execute(Connection("test"), "store", DeferredPayload(read))
+            task = asyncio.create_task(call)
+            await work.started.wait()
+            clock.elapsed_seconds += 9
+            await asyncio.sleep(0)
+            assert not task.done()
+
+            clock.elapsed_seconds += 2
+
+            outcome = await task
+        assert isinstance(outcome.error, Timeout)
+        assert outcome.error.message == "Action 'store' timed out after 10000ms"
 
     run(test)

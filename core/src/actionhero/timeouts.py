@@ -124,8 +124,11 @@ class CallTimeout:
         self._queue._times.pop(self, None)
 
     def restart(self) -> None:
-        """Restart the limit, for the next item of a stream; an expired limit stays expired."""
-        if self in self._queue:
+        """Restart the limit, for the next item of a stream, or after `cancel`.
+
+        An expired limit stays expired.
+        """
+        if not self.expired:
             self._queue.add(self)
 
     def uncancel(self) -> bool:

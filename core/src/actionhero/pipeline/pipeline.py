@@ -364,8 +364,10 @@ async def _read(payload: Payload, timeout: CallTimeout | None) -> Payload:
     """Return the payload of an authorized call; a deferred one is read now."""
     if not isinstance(payload, DeferredPayload):
         return payload
+    if timeout is not None:
+        # The time of the client, which its transport limits, is not that of the action.
+        timeout.cancel()
     read = await payload.read()
     if timeout is not None:
-        # The time of the client is not that of the action.
         timeout.restart()
     return read
