@@ -116,6 +116,21 @@ def test_aiohttp_runs_the_application(start_server: StartServer) -> None:
     assert "counted 0" in server.stderr
 
 
+@pytest.mark.parametrize("shown", [False, True])
+def test_clients_of_other_servers_see_tracebacks_on_demand(
+    start_server: StartServer, shown: bool
+) -> None:
+    """Also in development: the address of the other server is not known."""
+    settings = "errors.show_tracebacks = true" if shown else ""
+    server = run_aiohttp(start_server, "create()", settings)
+
+    # There is no pipe.
+    status, document = server.get("/api/pipe")
+
+    assert status == 500
+    assert ("stack" in document["error"]) is shown
+
+
 @pytest.mark.parametrize("prefix", ["/sub", "/deep/er"])
 @pytest.mark.parametrize("inner", ["/api", "", "/v1/api"])
 def test_the_application_is_mounted_in_an_existing_application(

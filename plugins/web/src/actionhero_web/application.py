@@ -13,7 +13,7 @@ from multidict import CIMultiDict, CIMultiDictProxy
 
 from actionhero import App, Application, MalformedRequest, RunMode, TypedError
 from actionhero.cli import configure_logs
-from actionhero.settings import read_sources
+from actionhero.settings import ErrorsSettings, read_sources
 from actionhero.transport import INTERNAL_ERROR, new_identifier
 from actionhero_web.bodies.native_request import NativeRequest
 from actionhero_web.connections.http_server import HttpServer
@@ -167,7 +167,8 @@ async def create(*, location: Any = None, logs: bool = True) -> web.Application:
     For other servers, such as
     `gunicorn actionhero_web.application:create --worker-class aiohttp.GunicornUVLoopWebWorker`,
     and for `existing.add_subapp("/backend", await create(logs=False))`, where `/backend` precedes
-    `web.prefix`. It starts and stops with the aiohttp application.
+    `web.prefix`. It starts and stops with the aiohttp application. Clients see no tracebacks unless
+    `errors.show_tracebacks` is set: the address of the other server is not known.
 
     Args:
         location: The settings file, or its folder; by default the current folder.
@@ -183,6 +184,9 @@ async def create(*, location: Any = None, logs: bool = True) -> web.Application:
         configure_logs(app)
     # The server that runs this application listens.
     app.lifecycle.disable_servers()
+    if not app.settings.was_set(ErrorsSettings, "show_tracebacks"):
+        # Its address is not known, and may be one that others can reach.
+        app.pipeline.show_tracebacks = False
     application = build_application(app)
 
     async def run_app(_: web.Application) -> Any:
