@@ -10,6 +10,7 @@ from pydantic import field_validator
 
 from actionhero import Field, Settings
 from actionhero.settings import SettingsPath
+from actionhero.transport import HEADER_NAME, HEADER_VALUE
 from actionhero_web.connections.allowed_hosts import LOCAL_HOSTS, AllowedHosts, is_host_name
 from actionhero_web.connections.proxy import TrustedProxies
 from actionhero_web.responses.cors import Cors
@@ -61,10 +62,12 @@ class WebSettings(Settings):
     )
     header_timeout: timedelta = Field(
         default=timedelta(seconds=10),
+        gt=timedelta(0),
         description="How long a client may take to send the headers of a request.",
     )
     body_idle_timeout: timedelta = Field(
         default=timedelta(seconds=20),
+        gt=timedelta(0),
         description="How long a client may pause while sending a body.",
     )
     body_minimum_bytes_per_second: int = Field(
@@ -75,15 +78,19 @@ class WebSettings(Settings):
     )
     body_rate_grace: timedelta = Field(
         default=timedelta(seconds=20),
+        ge=timedelta(0),
         description="How long a client may be slower than body_minimum_bytes_per_second.",
     )
     write_timeout: timedelta = Field(
         default=timedelta(seconds=30),
+        gt=timedelta(0),
         description="How long a client may read fewer than 500 bytes per second of a response "
         "before it is disconnected.",
     )
     keepalive_timeout: timedelta = Field(
-        default=timedelta(seconds=75), description="How long an idle connection stays open."
+        default=timedelta(seconds=75),
+        ge=timedelta(0),
+        description="How long an idle connection stays open. 0 closes it after each response.",
     )
     stream_heartbeat: timedelta = Field(
         default=timedelta(seconds=15),
@@ -148,6 +155,7 @@ class WebSettings(Settings):
     )
     preflight_max_age: timedelta = Field(
         default=timedelta(hours=2),
+        ge=timedelta(0),
         description="How long a browser may cache a preflight response.",
     )
     trusted_proxies: list[str] = Field(
@@ -209,6 +217,23 @@ class WebSettings(Settings):
     def _are_hosts(cls, hosts: list[str]) -> list[str]:
         AllowedHosts(hosts)
         return hosts
+
+    @field_validator("allowed_methods", "allowed_headers", "exposed_headers")
+    @classmethod
+    def _are_names(cls, names: list[str]) -> list[str]:
+        for name in names:
+            if not HEADER_NAME.fullmatch(name):
+                raise ValueError(f"{name!r} is neither a header nor a method")
+        return names
+
+    @field_validator(
+        "content_security_policy", "frame_options", "strict_transport_security", "referrer_policy"
+    )
+    @classmethod
+    def _is_header_value(cls, value: str) -> str:
+        if not HEADER_VALUE.fullmatch(value):
+            raise ValueError("a header has no line breaks or control characters; write one line")
+        return value
 
     @field_validator("allowed_origins")
     @classmethod

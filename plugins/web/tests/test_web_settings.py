@@ -1,0 +1,53 @@
+"""The settings of the HTTP server: values that would make it useless are refused at the start."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from pydantic import ValidationError
+
+from actionhero_web.settings import WebSettings
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "message"),
+    [
+        ("header_timeout", 0, "greater than 0"),
+        ("body_idle_timeout", 0, "greater than 0"),
+        ("write_timeout", 0, "greater than 0"),
+        ("header_timeout", -1, "greater than 0"),
+        ("body_rate_grace", -1, "greater than or equal to 0"),
+        ("keepalive_timeout", -1, "greater than or equal to 0"),
+        ("preflight_max_age", -1, "greater than or equal to 0"),
+        ("content_security_policy", "default-src 'self';\nscript-src 'self'", "write one line"),
+        ("frame_options", "DENY\r\nX-Injected: yes", "write one line"),
+        ("strict_transport_security", "max-age=1\n", "write one line"),
+        ("referrer_policy", "origin\x00", "write one line"),
+        ("exposed_headers", ["X-One", "X-Two\r\nX-Injected: yes"], "is neither a header nor"),
+        ("allowed_headers", ["X-One, X-Two"], "is neither a header nor a method"),
+        ("allowed_methods", ["GET\n"], "is neither a header nor a method"),
+    ],
+)
+def test_an_invalid_value_is_refused(name: str, value: Any, message: str) -> None:
+    """A timeout of zero would disconnect every client, a line break would end the headers."""
+    with pytest.raises(ValidationError, match=message) as error:
+        WebSettings(**{name: value})
+
+    assert [item["loc"] for item in error.value.errors()] == [(name,)]
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("body_rate_grace", 0),
+        ("keepalive_timeout", 0),
+        ("preflight_max_age", 0),
+        ("content_security_policy", ""),
+        ("content_security_policy", "default-src https://bücher.example"),
+        ("allowed_headers", ["*"]),
+    ],
+)
+def test_other_values_are_accepted(name: str, value: Any) -> None:
+    """Zero is a duration where nothing depends on it, and a policy may be in any language."""
+    WebSettings(**{name: value})
