@@ -73,6 +73,8 @@ class RequestDecoder:
         }
         for media_type, decoder in decoders.items():
             self._decoders[media_type] = partial(self._decode_with, decoder, media_type)
+        #: Whether a plugin decodes JSON of some media type, such as `application/vnd.api+json`.
+        self._has_json_decoders = any(name.endswith("+json") for name in decoders)
         self._accepted = ", ".join((*BUILT_IN_TYPES, *decoders))
 
     def decode_buffered(self, context: CallContext) -> Payload | None:
@@ -110,6 +112,7 @@ class RequestDecoder:
             if (
                 not query
                 and not path
+                and not self._has_json_decoders
                 and media_type_of(request.headers.get(hdrs.CONTENT_TYPE)) is MediaType.JSON
             ):
                 return JsonPayload(await self._read(context))
