@@ -249,6 +249,28 @@ ATTRIBUTES: list[Mistake] = [
         "plugin 'actionhero_web')",
     ),
     Mistake(
+        "a computed status of a stream",
+        run(
+            "async def run(self):",
+            "yield 'Hello!'",
+            attribute="web = Route.get('/greet', status=lambda result: 201)",
+        ),
+        "action 'greet' (guestbook.py, application 'guestbook') has an invalid web:"
+        " the status of a stream is sent before its items, so it cannot be a "
+        "function of the result; use a number (reported by plugin 'actionhero_web')",
+    ),
+    Mistake(
+        "a stream with a status without a body",
+        run(
+            "async def run(self):",
+            "yield 'Hello!'",
+            attribute="web = Route.get('/greet', status=204)",
+        ),
+        "action 'greet' (guestbook.py, application 'guestbook') has an invalid web:"
+        " a stream has a body, which the status 204 excludes; use 200 (reported by "
+        "plugin 'actionhero_web')",
+    ),
+    Mistake(
         "a text as task",
         greet("task = 'mail'"),
         "action 'greet' (guestbook.py) has task = 'mail'; write Task(queue=…), or a"

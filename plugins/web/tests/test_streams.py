@@ -23,6 +23,7 @@ import sys
 from collections.abc import AsyncIterator
 
 from actionhero import Action, Call, Conflict, Event, Field, Inputs, Middleware, Outcome, Stream
+from actionhero_web import Route
 
 
 def log(text: str) -> None:
@@ -81,7 +82,7 @@ class Export(Action):
 
 class Bytes(Action):
     name = "bytes"
-    web = "GET /bytes"
+    web = ("GET /bytes", Route.post("/bytes", status=201))
 
     async def run(self) -> Stream:
         async def chunks() -> AsyncIterator[bytes]:
@@ -261,6 +262,13 @@ def test_a_stream_is_a_chunked_body(server: ServerProcess) -> None:
     assert export.headers["Transfer-Encoding"] == "chunked"
     assert (binary.headers["Content-Type"], zeros) == ("application/octet-stream", bytes(3))
     assert (empty.headers["Content-Type"], no_rows) == ("text/csv", b"")
+
+
+def test_a_stream_has_the_status_of_its_route(server: ServerProcess) -> None:
+    """As any other result."""
+    response, zeros = fetch(server, "/api/bytes", "POST")
+
+    assert (response.status, zeros) == (201, bytes(3))
 
 
 def test_an_error_truncates_a_chunked_body(server: ServerProcess) -> None:

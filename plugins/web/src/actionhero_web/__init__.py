@@ -27,7 +27,6 @@ if TYPE_CHECKING:
     from actionhero_web.cross_origin import CrossOriginProtection as CrossOriginProtection
     from actionhero_web.cross_origin import check_origin as check_origin
     from actionhero_web.decode import METHODS_WITHOUT_BODY as METHODS_WITHOUT_BODY
-    from actionhero_web.encode import STATUSES_WITHOUT_BODY as STATUSES_WITHOUT_BODY
     from actionhero_web.endpoints import Endpoint as Endpoint
     from actionhero_web.endpoints import EndpointRequest as EndpointRequest
     from actionhero_web.files.static import StaticFiles as StaticFiles
@@ -50,6 +49,7 @@ if TYPE_CHECKING:
     from actionhero_web.responses.response_formats import ResponseFormat as ResponseFormat
     from actionhero_web.responses.server_sent_events import encode_event as encode_event
     from actionhero_web.routes.action_routes import routes_of as routes_of
+    from actionhero_web.routes.route import STATUSES_WITHOUT_BODY as STATUSES_WITHOUT_BODY
     from actionhero_web.routes.route import Route as Route
     from actionhero_web.routes.route_group import Routes as Routes
     from actionhero_web.settings import WebSettings as WebSettings
@@ -66,7 +66,6 @@ __getattr__, __dir__, __all__ = lazy_names(
         ".connections.upgrades": ["Upgrade", "UpgradeRefused", "UpgradeRequest"],
         ".cross_origin": ["CrossOriginProtection", "check_origin"],
         ".decode": ["METHODS_WITHOUT_BODY"],
-        ".encode": ["STATUSES_WITHOUT_BODY"],
         ".endpoints": ["Endpoint", "EndpointRequest"],
         ".files.static": ["StaticFiles"],
         ".operators.access": ["OperatorAccess"],
@@ -85,7 +84,7 @@ __getattr__, __dir__, __all__ = lazy_names(
         ".responses.response_formats": ["ResponseFormat"],
         ".responses.server_sent_events": ["encode_event"],
         ".routes.action_routes": ["routes_of"],
-        ".routes.route": ["Route"],
+        ".routes.route": ["STATUSES_WITHOUT_BODY", "Route"],
         ".routes.route_group": ["Routes"],
         ".settings": ["WebSettings"],
     },

@@ -19,6 +19,7 @@ from actionhero_web.responses.http_error import HttpError
 from actionhero_web.responses.native_response import check_native_response
 from actionhero_web.responses.negotiation import preferred_media_type
 from actionhero_web.responses.response_formats import PROBLEM_DETAILS, PROBLEM_JSON
+from actionhero_web.routes.route import STATUSES_WITHOUT_BODY
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -32,9 +33,6 @@ if TYPE_CHECKING:
 
 #: The media types of errors that need no plugin, the default first.
 ERROR_TYPES = (JSON, PROBLEM_JSON)
-
-#: Statuses without a body, by HTTP itself.
-STATUSES_WITHOUT_BODY = frozenset({204, 205, 304})
 
 
 class ResponseEncoder:

@@ -154,7 +154,9 @@ class ResponseWriter:
             media_type: The media type of the stream.
             headers: Its own headers.
         """
-        response = web.StreamResponse()
+        status = context.match.route.status
+        assert isinstance(status, int)  # noqa: S101 - the route of a stream has no function
+        response = web.StreamResponse(status=status)
         for name, value in (*(context.connection.response_headers or ()), *headers):
             response.headers.add(name, value)
         response.headers["Content-Type"] = media_type

@@ -8,7 +8,7 @@ from email.utils import format_datetime
 from typing import TYPE_CHECKING
 
 from actionhero import PluginError
-from actionhero_web.routes.route import Route
+from actionhero_web.routes.route import STATUSES_WITHOUT_BODY, Route
 from actionhero_web.routes.router import Router
 
 if TYPE_CHECKING:
@@ -34,6 +34,15 @@ def routes_of(action: RegisteredAction) -> tuple[Route, ...]:
     except (TypeError, ValueError) as error:
         raise PluginError(f"{where}: {error}") from error
     for route in routes:
+        if action.streams and route.status in STATUSES_WITHOUT_BODY:
+            raise PluginError(
+                f"{where}: a stream has a body, which the status {route.status} excludes; use 200"
+            )
+        if action.streams and callable(route.status):
+            raise PluginError(
+                f"{where}: the status of a stream is sent before its items, so it cannot be a "
+                "function of the result; use a number"
+            )
         missing = [name for name in route.parameters if name not in action.inputs.names]
         if missing and action.inputs.fields:
             known = ", ".join(sorted(action.inputs.names))

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 #: The methods of routes. `OPTIONS` is handled by the server.
 METHODS: Final = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")
+#: Statuses without a body, by HTTP itself.
+STATUSES_WITHOUT_BODY: Final = frozenset({204, 205, 304})
 
 #: The status of a success: a number, or a function of the value that the action returned.
 Status: TypeAlias = int | Callable[[Any], int]
