@@ -55,6 +55,18 @@ async def test_a_session_is_loaded_once() -> None:
     assert store.loads == 1
 
 
+async def test_a_session_is_in_use_until_its_last_socket_is_closed() -> None:
+    """Not only that of the socket that has loaded it."""
+    cache, one, other = create_cache(Store()), SocketState(), SocketState()
+    await words(cache, one)
+    await words(cache, other)
+
+    del one
+    assert cache.ids == {"known"}
+    del other
+    assert cache.ids == set()
+
+
 async def test_values_are_not_shared_by_calls() -> None:
     """An object or array may be changed in place."""
     cache, state = create_cache(Store()), SocketState()
@@ -119,7 +131,7 @@ async def test_records_are_discarded_with_their_sockets() -> None:
 
     state = SocketState()
 
-    assert cache.get("known") is None
+    assert cache.get("known", state) is None
     assert await cache.load("unknown", state) is None
     assert await cache.load("unknown", state) is None
     assert store.loads == 3

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import aiohttp_session
 from aiohttp.web import BaseRequest, HTTPForbidden
 
-from actionhero import Connection, Forbidden
+from actionhero import Forbidden
 from actionhero.transport import dumps
 from actionhero_web import REQUEST_HANDLER, SIGNED_IN
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from aiohttp import web
 
-    from actionhero import Application, Session
+    from actionhero import Application, Connection, Session
     from actionhero_sessions.sessions import Sessions
 
     Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -108,7 +108,7 @@ class SessionStorage(aiohttp_session.AbstractStorage):
 
     def _connect(self, request: web.Request) -> Connection:
         """Return the connection of a request, unless another site uses its session."""
-        connection = Connection("web", request.remote, raw=request)
+        _, connection = self._sessions.cross_origin.clients.connect(request)
         try:
             self._sessions.cross_origin.check_native(request, connection)
         except Forbidden as error:

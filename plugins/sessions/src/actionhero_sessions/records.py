@@ -127,6 +127,7 @@ class Records:
         self.on_change: Callable[[str], None] = lambda id: None
         #: The field of the user in a session.
         self.user_field = _KEY + user_key.encode()
+        self._user_key = user_key
 
     @property
     def clients(self) -> RedisClients:
@@ -188,17 +189,21 @@ class Records:
             )
         finally:
             self.on_change(id)
-        if user is not None and is_written:
+        if user is not None:
             # A `delete_all` that came before the session was written has removed the entry.
-            await self._index(id, user)
+            await (self._index(id, user) if is_written else self._remove_index(id, user))
         return bool(is_written)
 
     async def pop(self, id: str) -> Record | None:
         """Delete a session, and return it; `None` if it does not exist."""
         try:
-            return _record(await self._run(_POP, self.key(id), self.revocation_channel, id))
+            record = _record(await self._run(_POP, self.key(id), self.revocation_channel, id))
         finally:
             self.on_change(id)
+        user = None if record is None else record.values.get(self._user_key)
+        if user is not None:
+            await self._remove_index(id, user)
+        return record
 
     async def remaining_seconds(self, id: str) -> float | None:
         """Return the remaining time to live of a session; `None` if it does not exist."""
@@ -220,7 +225,7 @@ class Records:
             count = await self._clients().run_script(_DELETE, (self.key(id),), arguments)
         finally:
             self.on_change(id)
-        await self._clients().execute("ZREM", self.index_key(user), id, idempotent=True)
+        await self._remove_index(id, user)
         return bool(count)
 
     async def delete_all(self, user: Any) -> int:
@@ -252,6 +257,9 @@ class Records:
         # An entry outlives its session, which is indexed again after half of its time to live.
         ttl_ms = 2 * self.ttl_ms
         await self._run(_INDEX, self.index_key(user), now, now + ttl_ms, id, ttl_ms)
+
+    async def _remove_index(self, id: str, user: Any) -> None:
+        await self._clients().execute("ZREM", self.index_key(user), id, idempotent=True)
 
     async def _run(self, script: Script, key: str, *arguments: Any) -> Any:
         return await self._clients().run_script(script, (key,), arguments)

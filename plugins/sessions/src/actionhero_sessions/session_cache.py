@@ -47,7 +47,7 @@ class SocketState:
         self.lock = asyncio.Lock()
         #: The number of calls that hold the lock, or wait for it.
         self.waiting_calls = 0
-        #: A reference that keeps the record in the cache.
+        #: A reference that keeps the record in the cache, and the session in `SessionCache.ids`.
         self.cached: CachedRecord | None = None
 
 
@@ -67,11 +67,18 @@ class SessionCache:
         self._records: WeakValueDictionary[str, CachedRecord] = WeakValueDictionary()
         self._receives_notices = False
 
-    def get(self, id: str) -> Record | None:
-        """Return the cached record of a session; `None` if it has to be loaded."""
+    def get(self, id: str, state: SocketState) -> Record | None:
+        """Return the cached record of a session; `None` if it has to be loaded.
+
+        Args:
+            id: The identifier of the session.
+            state: The socket that uses it.
+        """
         cached = self._records.get(id)
         if cached is None or cached.record is None or time.monotonic() >= cached.expires:
             return None
+        # The session is in use until its last socket is closed, not the one that has loaded it.
+        state.cached = cached
         return _isolated(cached.record)
 
     async def load(self, id: str, state: SocketState) -> Record | None:
@@ -81,7 +88,7 @@ class SessionCache:
             id: The identifier of the session.
             state: The socket that uses it.
         """
-        if (record := self.get(id)) is not None:
+        if (record := self.get(id, state)) is not None:
             return record
         cached = self._records.get(id)
         if cached is None:

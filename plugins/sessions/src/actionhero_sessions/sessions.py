@@ -230,7 +230,7 @@ class Sessions(SessionStore):
                 return "", None
             state = connection.store_state = SocketState()
         known_id: str = connection.session_id or ""
-        if not state.waiting_calls and (record := self._cache.get(known_id)) is not None:
+        if not state.waiting_calls and (record := self._cache.get(known_id, state)) is not None:
             return known_id, record
         state.waiting_calls += 1
         try:
@@ -261,14 +261,14 @@ class Sessions(SessionStore):
             # An empty session is not written.
             session._mark_saved()
             return
-        # Another call of the same WebSocket connection may have created it in the meantime.
-        id = session.id or connection.session_id or session._next_id or new_id()
-        if not session.is_stored:
-            # Otherwise the connection has it, or a newer one of another call.
-            connection.session_id = id
         user = session[self.user_key] if self.user_key in assigned else None
-        created_ms = None if session.is_stored else session.created_ms
-        if await self._records.write(id, assigned, removed, created_ms=created_ms, user=user):
+        write = partial(self._records.write, assigned=assigned, removed=removed, user=user)
+        id: str | None = session.id
+        if not (session.is_stored and id):
+            id = await self._create(connection, session, write)
+        elif not await write(id):
+            id = None
+        if id is not None:
             session.id, session.is_stored = id, True
             if not (session._is_replaced and id == session._received_id):
                 self.cookie.set(connection, id)
@@ -278,6 +278,22 @@ class Sessions(SessionStore):
             # A sign-in in it has no effect.
             session.take_replaced(self.user_key)
         session._mark_saved()
+
+    async def _create(
+        self, connection: Connection, session: StoredSession, write: Callable[..., Awaitable[bool]]
+    ) -> str:
+        """Write a session of a call that began without one, and return its identifier."""
+        state = connection.store_state = connection.store_state or SocketState()
+        async with state.lock:
+            # Another call of the same WebSocket connection may have created it in the meantime. If
+            # that one has ended since, such as by `destroy_all`, it is not written again.
+            other_id = None if session.id else connection.session_id
+            if other_id and await write(other_id):
+                return other_id
+            id = session.id or session._next_id or new_id()
+            await write(id, created_ms=session.created_ms)
+            connection.session_id = id
+            return id
 
     # -- called by a session -------------------------------------------------------------------
 
@@ -292,11 +308,17 @@ class Sessions(SessionStore):
         remains = connection.transport != "web" and old == self.cookie.read(connection)
         copied = await self._records.load(old)
         if copied is not None:
-            await self._write_copy(new, copied)
+            await self._write_copy(new, copied, is_new=True)
         # Last: if the session has ended until now, such as by `destroy_all`, its copy ends too.
         record = await (self._records.load(old) if remains else self._records.pop(old))
         if not remains:
             self._mark_replaced(old, session)
+        if record is not None and (copied is None or record.values != copied.values):
+            # Another call has changed it in the meantime.
+            removed = (copied or record).values.keys() - record.values
+            if not await self._write_copy(new, record, removed, is_new=copied is None):
+                # `destroy_all` has ended the copy.
+                record = None
         session._merge(record.values if record else {})
         if record is None:
             if copied is not None:
@@ -304,17 +326,17 @@ class Sessions(SessionStore):
             self._detach(connection, session)
             session.id = new_id()
             return
-        if copied is None or record.values != copied.values:
-            # Another call has changed it in the meantime.
-            await self._write_copy(new, record, (copied or record).values.keys() - record.values)
         session.id = connection.session_id = new
         self.cookie.set(connection, new)
 
-    async def _write_copy(self, id: str, record: Record, removed: Iterable[str] = ()) -> None:
-        """Write the values of a record to another session."""
+    async def _write_copy(
+        self, id: str, record: Record, removed: Iterable[str] = (), *, is_new: bool
+    ) -> bool:
+        """Write the values of a record to another session; false if that has ended."""
         values = {key: to_json(key, value) for key, value in record.values.items()}
         user = record.values.get(self.user_key)
-        await self._records.write(id, values, removed, created_ms=record.created_ms, user=user)
+        created_ms = record.created_ms if is_new else None
+        return await self._records.write(id, values, removed, created_ms=created_ms, user=user)
 
     async def destroy(self, connection: Connection, session: StoredSession) -> None:
         """Clear a session, and delete its record."""

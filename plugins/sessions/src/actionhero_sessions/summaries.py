@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import hmac
 from dataclasses import dataclass
@@ -11,8 +12,6 @@ from actionhero.transport import dumps
 from actionhero_redis import Script
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
-
     from actionhero_sessions.records import Records
 
 #: How many sessions of one user are listed at most.
@@ -69,8 +68,9 @@ class Summaries:
 
     async def of(self, user: Any, now_ms: int) -> list[SessionSummary]:
         """Return the sessions of a user, the one that was used last first."""
-        found = [summary async for _, summary in self._described(user, now_ms)]
-        return sorted(found, key=lambda summary: summary.used_ms, reverse=True)
+        ids = await self._ids(user)
+        summaries = await asyncio.gather(*(self._describe(id, user, now_ms) for id in ids))
+        return sorted(filter(None, summaries), key=lambda summary: summary.used_ms, reverse=True)
 
     async def id_of(self, user: Any, handle: str) -> str | None:
         """Return the identifier of the session of a user with a handle."""
@@ -95,26 +95,24 @@ class Summaries:
                     return SessionCount(limit, is_complete=False)
         return SessionCount(count, is_complete=True)
 
-    async def _described(self, user: Any, now_ms: int) -> AsyncIterator[tuple[str, SessionSummary]]:
+    async def _describe(self, id: str, user: Any, now_ms: int) -> SessionSummary | None:
+        """Return the summary of a session; `None` if it has ended, or is of another user."""
         records = self._records
-        for id in await self._ids(user):
-            description = await records.clients.run_script(
-                _DESCRIBE, (records.key(id),), (records.user_field, dumps(user))
-            )
-            if description:
-                created, ttl_ms, fields = description
-                expires_ms = now_ms + int(ttl_ms)
-                keys = sorted(field[1:].decode() for field in fields if field[:1] == b":")
-                yield (
-                    id,
-                    SessionSummary(
-                        self._handle(id),
-                        int(created or 0),
-                        expires_ms - records.ttl_ms,
-                        expires_ms,
-                        tuple(keys),
-                    ),
-                )
+        description = await records.clients.run_script(
+            _DESCRIBE, (records.key(id),), (records.user_field, dumps(user))
+        )
+        if not description:
+            return None
+        created, ttl_ms, fields = description
+        expires_ms = now_ms + int(ttl_ms)
+        keys = sorted(field[1:].decode() for field in fields if field[:1] == b":")
+        return SessionSummary(
+            self._handle(id),
+            int(created or 0),
+            expires_ms - records.ttl_ms,
+            expires_ms,
+            tuple(keys),
+        )
 
     async def _ids(self, user: Any) -> list[str]:
         records = self._records
