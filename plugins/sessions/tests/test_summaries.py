@@ -66,3 +66,17 @@ async def test_listing_does_not_renew_sessions(site: Site) -> None:
 
     assert summary.expires_ms < (time.time() + 101) * 1000
     assert 0 < int(site.redis.ttl(key)) <= 100
+
+
+async def test_ended_sessions_are_no_longer_listed(site: Site) -> None:
+    """Else those of a thousand sign-ins would hide the ones that are in use."""
+    index = site.app.get(Sessions)._records.index_key(7)
+    async with site.browser() as browser:
+        await browser.put("/session", json={"user": 7})
+        await browser.put("/session", json={"user": 7})
+
+        assert site.redis.zrange(index, 0, -1) == [browser.cookies["__session"].encode()]
+
+        await browser.delete("/session")
+
+    assert site.keys == []
