@@ -300,6 +300,39 @@ async def test_destroy_all_ends_sessions_that_are_regenerated_meanwhile(
     assert [key for key in site.keys if ":of:" not in key] == [site.key(session.id or "")]
 
 
+async def test_destroy_all_ends_a_copy_that_would_be_written_again(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Because another call has changed the session, which is then regenerated."""
+    sessions = site.app.get(Sessions)
+    run_script = RedisClients.run_script
+    async with site.browser() as browser:
+        await browser.put("/session", json={"user": 7})
+        cookie = browser.cookies["__session"]
+    connection, other = (Connection("web", raw=Request(cookie)) for _ in range(2))
+    session, changed = await sessions.open(connection), await sessions.open(other)
+
+    async def change_and_run(clients: RedisClients, each: Any, *arguments: Any) -> Any:
+        if each is not _POP:
+            return await run_script(clients, each, *arguments)
+        monkeypatch.undo()
+        changed["added"] = 2
+        await sessions.save(other, changed)
+        fields = await run_script(clients, each, *arguments)
+        await sessions.destroy_all(7)
+        return fields
+
+    monkeypatch.setattr(RedisClients, "run_script", change_and_run)
+    await session.regenerate()
+    session["new"] = 1
+    await sessions.save(connection, session)
+
+    assert "userId" not in session
+    again = await sessions.open(Connection("web", raw=Request(session.id or "")))
+    assert dict(again) == {"new": 1}
+    assert site.keys == [site.key(session.id or "")]
+
+
 async def test_regenerate_keeps_the_changes_of_other_calls(
     site: Site, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -366,6 +399,22 @@ async def test_concurrent_calls_of_a_websocket_create_one_session(site: Site) ->
 
     assert dict(await sessions.open(socket)) == {"a": 1, "b": 2}
     assert len(site.keys) == 1
+
+
+async def test_a_call_of_a_websocket_does_not_restore_an_ended_session(site: Site) -> None:
+    """One that another call has created after it began, and `destroy_all` has ended."""
+    sessions = site.app.get(Sessions)
+    socket = Connection("websocket", raw=Request())
+    running = await sessions.open(socket)
+    ended = await _sign_in(sessions, socket, 7)
+    await sessions.destroy_all(7)
+
+    running["late"] = 1
+    await sessions.save(socket, running)
+
+    assert running.id != ended.id
+    assert site.keys == [site.key(running.id or "")]
+    assert dict(await sessions.open(socket)) == {"late": 1}
 
 
 @pytest.mark.parametrize("of_cookie", [True, False], ids=["cookie", "socket"])
