@@ -121,3 +121,17 @@ async def test_sign_ins_of_aiohttp_handlers_are_recorded(
         ("sign_in", 8, "session", "", "127.0.0.1"),
         ("sign_out", 8, "session", "", "127.0.0.1"),
     ]
+
+
+async def test_events_of_aiohttp_handlers_have_the_address_behind_a_proxy(
+    serve: Serve, events: Callable[[], list[dict[str, Any]]]
+) -> None:
+    """As those of actions."""
+    async with (
+        serve(Handlers(), ACTIONHERO_WEB__TRUSTED_PROXIES="127.0.0.1") as site,
+        site.browser() as browser,
+    ):
+        headers = {"X-Forwarded-For": "192.0.2.7"}
+        (await browser.get(f"{site.url}/in", headers=headers)).raise_for_status()
+
+    assert summary(events()) == [("sign_in", 8, "session", "", "192.0.2.7")]

@@ -43,7 +43,8 @@ class CrossOriginProtection:
         #: The setting `web.cross_origin_protection`.
         self.enabled = settings.cross_origin_protection
         self._app = app
-        self._clients = ClientResolver(settings.trusted_proxies)
+        #: Resolves the clients of requests without an action.
+        self.clients = ClientResolver(settings.trusted_proxies)
         self._trusted = Cors(settings.allowed_origins).listed.union(
             map(trusted_origin, settings.trusted_origins)
         )
@@ -129,7 +130,7 @@ class CrossOriginProtection:
                 # Without any of the headers, the client is not a browser.
                 return False
             # Browsers omit it for connections without TLS to other machines.
-            host = self._clients.client(request).host or headers.get("Host") or ""
+            host = self.clients.client(request).host or headers.get("Host") or ""
             if has_host(origin, host):
                 return False
         return own_only or origin not in self._trusted
