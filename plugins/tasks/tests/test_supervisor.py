@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import os
 from typing import TYPE_CHECKING, Any
@@ -9,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from actionhero import LifecycleError, RunMode
+from actionhero.cli import EXIT_UNAVAILABLE
 from actionhero.transport import Backoff
 from actionhero_tasks.worker.heartbeats import READY
 from actionhero_tasks.worker.supervisor import WorkerSupervisor
@@ -115,3 +117,106 @@ async def test_a_process_that_cannot_be_started_leaves_no_open_pipe(
             await supervisor._run()
 
     assert supervisor.pipe not in open_files()
+
+
+class RunningProcess:
+    """A process that runs until a signal."""
+
+    pid = 2
+
+    def __init__(self) -> None:
+        self.returncode: int | None = None
+        self.was_killed = False
+        self._ended = asyncio.Event()
+
+    async def wait(self) -> int | None:
+        await self._ended.wait()
+        return self.returncode
+
+    def terminate(self) -> None:
+        self.returncode = 0
+        self._ended.set()
+
+    def kill(self) -> None:
+        self.was_killed = True
+        self.terminate()
+
+
+class UnavailableProcess(FakeProcess):
+    """A process that has ended because a service is unavailable."""
+
+    returncode = EXIT_UNAVAILABLE
+
+
+class ScriptedSupervisor(WorkerSupervisor):
+    """Starts processes in order, and stops after the last one.
+
+    Args:
+        app: The application.
+        ready: Whether the first process is ready.
+        processes: The processes, or the errors of their start.
+    """
+
+    def __init__(self, app: RunningApp, *processes: Any, ready: bool) -> None:
+        super().__init__(app.app)
+        self._restart_backoff = Backoff(0, 0)
+        self._ready = ready
+        self._processes = list(processes)
+
+    async def _start(self, worker_id: str, write_end: int) -> Any:
+        if self._ready:
+            os.write(write_end, READY)
+            self._ready = False
+        process = self._processes.pop(0)
+        if not self._processes:
+            self._stopping.set()
+        if isinstance(process, OSError):
+            raise process
+        return process
+
+
+async def test_a_failed_start_does_not_affect_ready_processes(
+    tasks_app: Callable[..., Any],
+) -> None:
+    """It is repeated, although no process has been ready and has ended."""
+    async with tasks_app(mode=RunMode.CLI, processes=2) as app:
+        running = RunningProcess()
+        processes = [running, UnavailableProcess(), *[FakeProcess() for _ in range(5)]]
+        supervisor = ScriptedSupervisor(app, *processes, ready=True)
+        code = await supervisor._run()
+
+    assert code == 0
+    assert supervisor._processes == []
+    assert not running.was_killed
+
+
+async def test_other_processes_are_terminated_if_a_first_start_fails(
+    tasks_app: Callable[..., Any],
+) -> None:
+    """And the exit code is that of the process."""
+    async with tasks_app(mode=RunMode.CLI, processes=2) as app:
+        starting = RunningProcess()
+        supervisor = ScriptedSupervisor(
+            app, starting, UnavailableProcess(), FakeProcess(), ready=False
+        )
+        code = await supervisor._run()
+
+    assert code == EXIT_UNAVAILABLE
+    assert len(supervisor._processes) == 1
+    assert not starting.was_killed
+
+
+async def test_a_start_that_the_machine_refuses_is_repeated(
+    tasks_app: Callable[..., Any], caplog: pytest.LogCaptureFixture
+) -> None:
+    """Once a process has been ready."""
+    errors = [OSError("Cannot allocate memory") for _ in range(5)]
+    async with tasks_app(mode=RunMode.CLI) as app:
+        supervisor = ScriptedSupervisor(app, FakeProcess(), *errors, FakeProcess(), ready=True)
+        code = await supervisor._run()
+
+    assert code == 0
+    assert supervisor._processes == []
+    assert caplog.messages.count(
+        "a worker process could not be started: Cannot allocate memory"
+    ) == len(errors)

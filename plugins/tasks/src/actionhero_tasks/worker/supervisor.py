@@ -119,59 +119,84 @@ class WorkerSupervisor(Supervisor):
 
     async def _run_slot(self, registry: WorkerRegistry) -> int:
         """Run one process after another until a stop signal; return the exit code of the last."""
-        while True:
+        while not self._stopping.is_set():
             changed = self._changed
-            worker_id = new_worker_id()
-            read_end, write_end = os.pipe()
-            heartbeat = self._heartbeats[worker_id] = HeartbeatReader(read_end)
             try:
-                try:
-                    process = await self._start(worker_id, write_end)
-                finally:
-                    os.close(write_end)
-                try:
-                    code = await self._wait(process, changed)
-                finally:
-                    self._heartbeats.pop(worker_id)
-                    # At once, instead of after the end of the lease.
-                    await self._release_jobs(registry, worker_id)
-            finally:
-                self._heartbeats.pop(worker_id, None)
-                heartbeat.stop()
-                os.close(read_end)
+                pid, code, was_ready = await self._run_process(registry, changed)
+            except OSError as error:
+                if not self._was_ever_ready():
+                    raise
+                # As when memory or processes are short for a while: the other workers go on.
+                logger.error("a worker process could not be started: %s", error)
+                await self._back_off()
+                continue
             if self._stopping.is_set():
                 return code if code in {0, EXIT_SOFTWARE} else 0
-            self._was_ready |= heartbeat.was_ready
+            self._was_ready |= was_ready
             if changed.is_set():
                 continue
-            if self._watch is not None and not heartbeat.was_ready:
+            if self._watch is not None and not was_ready:
                 logger.error("a worker exited with code %d; waiting for a change", code)
                 await _wait_for_first(changed.wait(), self._stopping.wait())
-                if self._stopping.is_set():
-                    return 0
                 continue
-            if code in {EXIT_CONFIGURATION, EXIT_UNAVAILABLE} and not self._was_ready:
+            if code in {EXIT_CONFIGURATION, EXIT_UNAVAILABLE} and not self._was_ever_ready():
                 # The process has logged the error, and its replacement would fail in the same way.
-                raise SystemExit(code)
-            delay_seconds = 0.0
-            if heartbeat.was_ready:
+                self._stopping.set()
+                return code
+            if was_ready:
                 self._restart_backoff.reset()
-            else:
-                delay_seconds = self._restart_backoff.next_seconds()
-            if self._restart_backoff.failures >= MAX_FAILED_STARTS and not self._was_ready:
+            elif (
+                self._restart_backoff.failures + 1 >= MAX_FAILED_STARTS
+                and not self._was_ever_ready()
+            ):
                 raise LifecycleError(
                     f"{MAX_FAILED_STARTS} workers in a row ended before they were ready, the last "
                     f"with exit code {code}; see the log above"
                 )
-            logger.warning(
-                "worker process %d ended with exit code %d; starting another", process.pid, code
-            )
-            if delay_seconds:
+            logger.warning("worker process %d ended with exit code %d; starting another", pid, code)
+            if not was_ready:
                 # A service that the process requires may be unavailable for a while.
-                with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(self._stopping.wait(), delay_seconds)
-            if self._stopping.is_set():
-                return 0
+                await self._back_off()
+        return 0
+
+    async def _run_process(
+        self, registry: WorkerRegistry, changed: asyncio.Event
+    ) -> tuple[int, int, bool]:
+        """Run one process; return its id, its exit code, and whether it was ever ready.
+
+        Raises:
+            OSError: The process could not be started.
+        """
+        worker_id = new_worker_id()
+        read_end, write_end = os.pipe()
+        heartbeat = self._heartbeats[worker_id] = HeartbeatReader(read_end)
+        try:
+            try:
+                process = await self._start(worker_id, write_end)
+            finally:
+                os.close(write_end)
+            try:
+                code = await self._wait(process, changed)
+            finally:
+                self._heartbeats.pop(worker_id)
+                # At once, instead of after the end of the lease.
+                await self._release_jobs(registry, worker_id)
+        finally:
+            self._heartbeats.pop(worker_id, None)
+            heartbeat.stop()
+            os.close(read_end)
+        return process.pid, code, heartbeat.was_ready
+
+    def _was_ever_ready(self) -> bool:
+        """Return whether any process was ever ready, including those that still run."""
+        self._was_ready |= any(heartbeat.was_ready for heartbeat in self._heartbeats.values())
+        return self._was_ready
+
+    async def _back_off(self) -> None:
+        """Wait before the next start, at most until a stop signal."""
+        delay_seconds = self._restart_backoff.next_seconds()
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._stopping.wait(), delay_seconds)
 
     async def _start_health_server(self) -> HealthServer | None:
         address = self._app.get(TasksSettings).health_address
