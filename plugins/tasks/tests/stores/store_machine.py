@@ -306,7 +306,10 @@ class StoreMachine(RuleBasedStateMachine):
         self.store_of(worker_id).progress(claim.id, claim.token, done, 9)
         job = self.model.jobs.get(claim.id)
         record = self.store.find(claim.id)
-        if job is not None and record is not None and job.token == claim.token:
+        # The token of a job that was taken from its worker may be another one already.
+        if job is None or record is None or job.state is not JobState.RUNNING:
+            return
+        if job.token == claim.token:
             assert (record.progress, record.progress_total) == (done, 9)
 
     # -- operations ----------------------------------------------------------------------------
