@@ -443,6 +443,22 @@ def test_a_step_without_a_reply_is_repeated_with_the_same_claims(store: Postgres
     assert len(store.settle_and_claim("one", None, 10)[0]) == 1
 
 
+def test_a_claim_by_id_without_a_reply_is_repeated_by_the_next_step(store: PostgresStore) -> None:
+    """As by a worker that a message broker delivers jobs to, with the limit 0."""
+    job = new_job()
+    store.add([job])
+    outbox = store.outbox()
+    number = store._steps.current("one")
+    claims = outbox.claim("one", None, [job.id])
+
+    store._steps._numbers["one"] = number
+    repeated = store.settle_and_claim("one", None, 0)
+
+    assert [claim.id for claim in claims] == [job.id]
+    assert repeated == (claims, [])
+    assert outbox.claim("one", None, [job.id]) == []
+
+
 def test_a_late_step_claims_nothing(store: PostgresStore) -> None:
     """Such as one whose request reached a server that had been stopped."""
     number = store._steps.current("one")
@@ -660,6 +676,40 @@ def test_an_invalid_job_does_not_affect_others(store: PostgresStore) -> None:
     assert store.add([jobs[0]]) == [jobs[0].id]
     with pytest.raises(InvalidText):
         store.add([jobs[1]])
+
+
+def test_jobs_are_added_after_an_unexpected_error(
+    store: PostgresStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is raised in all calls that wait, and not in later ones; so is a cancellation."""
+    enqueuer = store._enqueuer
+    add_all, started = enqueuer._add, asyncio.Event()
+    jobs = [new_job() for _ in range(5)]
+
+    async def fail(jobs: Any) -> Any:
+        raise LookupError("unexpected")
+
+    async def hang(jobs: Any) -> Any:
+        started.set()
+        await asyncio.Event().wait()
+
+    async def add() -> list[Any]:
+        monkeypatch.setattr(enqueuer, "_add", fail)
+        calls = [asyncio.ensure_future(store.add_pipelined(job)) for job in jobs[:3]]
+        failed = await asyncio.gather(*calls, return_exceptions=True)
+        monkeypatch.setattr(enqueuer, "_add", hang)
+        call = asyncio.ensure_future(store.add_pipelined(jobs[3]))
+        await started.wait()
+        assert enqueuer._task is not None
+        enqueuer._task.cancel()
+        failed += await asyncio.gather(call, return_exceptions=True)
+        monkeypatch.setattr(enqueuer, "_add", add_all)
+        async with asyncio.timeout(30):
+            return [*map(type, failed), await store.add_pipelined(jobs[4])]
+
+    results = run_in_loop(store, add)
+
+    assert results == [*[LookupError] * 3, asyncio.CancelledError, jobs[4].id]
 
 
 def test_concurrent_calls_share_transactions(

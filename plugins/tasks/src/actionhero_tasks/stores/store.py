@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from abc import abstractmethod
 from typing import TYPE_CHECKING, Final
 
@@ -19,6 +20,10 @@ if TYPE_CHECKING:
 
 #: The number of worker crashes after which a job is dead-lettered.
 MAX_DELIVERIES: Final = 3
+#: The error of these jobs.
+LOST_ERROR: Final = json.dumps(
+    {"message": f"its worker crashed {MAX_DELIVERIES} times while it ran", "type": "WORKER_LOST"}
+)
 
 
 class JobStore(JobQueue, WorkerRegistry, JobInspection, SchedulesAndBatches):

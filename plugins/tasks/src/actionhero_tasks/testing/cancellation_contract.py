@@ -116,6 +116,27 @@ class CancellationContract(StoreSuite):
         store.register_worker("one")
         assert store.cancellations("one") == []
 
+    def test_a_job_that_crashes_its_third_worker_is_dead_lettered_in_spite_of_the_request(
+        self, store: JobStore
+    ) -> None:
+        """Its error is not lost; a retry is not cancelled."""
+        store.add([new_job()])
+        for number in (1, 2, 3):
+            worker_id = f"crashing-{number}"
+            store.register_worker(worker_id)
+            [claim] = store.settle_and_claim(worker_id, None, 1)[0]
+            if number == 3:
+                store.cancel(claim.id)
+            store.remove_worker(worker_id, crashed=True)
+
+        record = _found(store, claim.id)
+        assert record.state is JobState.DEAD
+        assert b"WORKER_LOST" in (record.error or b"")
+        assert store.totals().failed == 1
+        assert store.retry(claim.id)
+        assert len(store.settle_and_claim("one", None, 1)[0]) == 1
+        assert store.cancellations("one") == []
+
     def test_a_cancelled_job_counts_as_failed_in_its_fan_out(self, store: JobStore) -> None:
         """And the job that follows the fan-out is added once."""
         then = new_job()

@@ -116,6 +116,19 @@ class StoreContract(
         assert (again.id, again.attempts, again.deliveries) == (claim.id, 1, 1)
         assert again.token != claim.token
 
+    def test_a_job_that_succeeds_after_a_failure_has_no_error(self, store: JobStore) -> None:
+        """That of the attempt before is deleted."""
+        store.add([new_job()])
+        [claim] = store.settle_and_claim("one", None, 1)[0]
+        retry = new_settlement(claim, SettlementKind.RETRY, error=b"{}")
+        [again] = store.settle_and_claim("one", None, 1, [retry])[0]
+
+        store.settle_and_claim("one", None, 0, [new_settlement(again, result=b"1")])
+
+        record = store.find(claim.id)
+        assert record is not None
+        assert (record.state, record.result, record.error) == (JobState.DONE, b"1", None)
+
     def test_a_delayed_job_starts_when_it_is_due(self, store: JobStore) -> None:
         """Even with a higher priority than a ready one."""
         delayed, ready = new_job(delay_ms=150, priority=-1), new_job()

@@ -6,6 +6,9 @@ import threading
 import time
 from typing import TYPE_CHECKING
 
+import pytest
+
+from actionhero.transport import loads
 from actionhero_tasks.job import JobState, SettlementKind
 from actionhero_tasks.testing.jobs import new_job, new_settlement
 from actionhero_tasks.testing.stores import TIMEOUT_SECONDS, StoreSuite
@@ -105,7 +108,10 @@ class WorkerContract(StoreSuite):
         dead = store.find(job.id)
         assert dead is not None
         assert dead.state is JobState.DEAD
-        assert b"its worker crashed 3 times" in (dead.error or b"")
+        assert loads(dead.error or b"") == {
+            "message": "its worker crashed 3 times while it ran",
+            "type": "WORKER_LOST",
+        }
         assert store.settle_and_claim("two", None, 1) == ([], [])
 
     def test_after_two_crashes_suspects_run_one_at_a_time(self, store: JobStore) -> None:
@@ -125,6 +131,27 @@ class WorkerContract(StoreSuite):
             ids.append(claim.id)
 
         assert len(set(ids)) == 4
+
+    @pytest.mark.parametrize("removed", [True, False])
+    def test_a_released_suspect_still_runs_alone(self, store: JobStore, removed: bool) -> None:
+        """After the stop of its worker, too."""
+        store.add([new_job() for _ in range(2)])
+        for number in (1, 2):
+            worker_id = f"crashing-{number}"
+            store.register_worker(worker_id)
+            assert len(store.settle_and_claim(worker_id, None, 10)[0]) == 2
+            store.remove_worker(worker_id, crashed=True)
+        [claim] = store.settle_and_claim("one", None, 10)[0]
+
+        if removed:
+            store.remove_worker("one", crashed=False)
+        else:
+            release = new_settlement(claim, SettlementKind.RELEASE)
+            store.settle_and_claim("one", None, 0, [release])
+
+        [again] = store.settle_and_claim("two", None, 10)[0]
+        assert (again.id, again.deliveries) == (claim.id, claim.deliveries)
+        assert store.settle_and_claim("two", None, 10) == ([], [])
 
     # -- several processes ---------------------------------------------------------------------
 

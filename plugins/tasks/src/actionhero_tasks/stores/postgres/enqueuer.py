@@ -104,15 +104,15 @@ class ConcurrentEnqueuer:
             items, self._waiting = self._waiting[:MAX_JOBS], self._waiting[MAX_JOBS:]
             try:
                 ids = iter(await self._add([job for job, _ in items if job is not None]))
-            except StoreUnavailable as error:
+            except (Exception, asyncio.CancelledError) as error:
                 # All others have waited as long for the same server.
                 items, self._waiting = items + self._waiting, []
                 for _, future in items:
-                    if not future.done():
-                        future.set_exception(StoreUnavailable(str(error)))
-                        # Its caller may have been cancelled.
-                        future.exception()
-                continue
+                    _fail(future, error)
+                if isinstance(error, Exception):
+                    continue
+                self._task = None
+                raise
             for job, future in items:
                 id = None if job is None else next(ids)
                 if not future.done():
@@ -155,3 +155,17 @@ class ConcurrentEnqueuer:
         connection, self._connection = self._connection, None
         if connection is not None:
             connection.terminate()
+
+
+def _fail(future: asyncio.Future[str | None], error: BaseException) -> None:
+    """Raise an error in the caller that waits for a job."""
+    if future.done():
+        return
+    if not isinstance(error, Exception):
+        future.cancel()
+        return
+    future.set_exception(
+        StoreUnavailable(str(error)) if isinstance(error, StoreUnavailable) else error
+    )
+    # The caller may have been cancelled.
+    future.exception()

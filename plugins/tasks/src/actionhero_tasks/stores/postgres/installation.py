@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from actionhero_tasks.stores.postgres.connections import BlockingConnections
 
 #: The version of the tables and functions.
-VERSION: Final = 2
+VERSION: Final = 3
 #: How long a migration, or the wait for that of another process, may take.
 MIGRATION_SECONDS: Final = 600.0
 #: The files with the functions, in order.
@@ -114,8 +114,8 @@ class Installation:
 
     async def _create(self, connection: Any) -> None:
         # `IF NOT EXISTS` would require a permission even if the schema exists.
-        found = "SELECT EXISTS(SELECT FROM pg_namespace WHERE nspname = $1)"
-        if not await connection.fetchval(found, self._schema):
+        exists = "SELECT EXISTS(SELECT FROM pg_namespace WHERE nspname = $1)"
+        if not await connection.fetchval(exists, self._schema):
             await connection.execute(f'CREATE SCHEMA "{self._schema}"')
         await self._execute(connection, self._folder / "tables.sql")
         await self._create_functions(connection)

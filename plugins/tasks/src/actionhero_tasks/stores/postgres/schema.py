@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import re
 from hashlib import sha256
 from typing import TYPE_CHECKING, Final
 
 from actionhero_tasks.job import JobState
-from actionhero_tasks.stores.store import MAX_DELIVERIES
+from actionhero_tasks.stores.store import LOST_ERROR, MAX_DELIVERIES
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -42,9 +41,6 @@ STATES: Final[Mapping[int, JobState]] = {
 #: The longest name of a schema and of a notification channel, in bytes.
 MAX_NAME_BYTES: Final = 63
 _SUFFIX: Final = "_tasks"
-_LOST: Final = json.dumps(
-    {"message": f"its worker crashed {MAX_DELIVERIES} times while it ran", "type": "WORKER_LOST"}
-)
 _CONSTANTS: Final[Mapping[str, object]] = {
     "READY": READY,
     "DELAYED": DELAYED,
@@ -60,7 +56,7 @@ _CONSTANTS: Final[Mapping[str, object]] = {
     # empty table would read all of a million jobs. The costs would also start the JIT compiler.
     "PLANNER": "SET jit = off SET enable_seqscan = off SET enable_bitmapscan = off "
     "SET enable_sort = off SET plan_cache_mode = force_generic_plan",
-    "LOST": f"convert_to('{_LOST}', 'UTF8')",
+    "LOST": f"convert_to('{LOST_ERROR}', 'UTF8')",
 }
 #: A constant such as `:READY`, but no type such as `::bigint`.
 _CONSTANT: Final = re.compile(r"(?<!:):([A-Z_]+)\b")

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from actionhero_tasks.job import Claim
 from actionhero_tasks.stores.outbox import Outbox, ReadyJob
-from actionhero_tasks.stores.redis.prelude import PRELUDE
+from actionhero_tasks.stores.redis.prelude import CLAIM_FUNCTIONS, PRELUDE
 from actionhero_tasks.stores.store import MAX_DELIVERIES
 
 if TYPE_CHECKING:
@@ -87,6 +87,7 @@ return counts
 #: queues and their names; the number of excluded queues and their names; then ids.
 CLAIM: Final = (
     PRELUDE
+    + CLAIM_FUNCTIONS
     + """
 local worker_id, nonce, max_deliveries = ARGV[1], ARGV[3], tonumber(ARGV[4])
 redis.call('ZADD', P .. 'workers', now + tonumber(ARGV[2]), worker_id)
@@ -103,24 +104,6 @@ for _, queue in ipairs(paused) do excluded[queue] = true; is_paused[queue] = tru
 local is_filtered = queues ~= nil or last_excluded > at or #paused > 0
 at = last_excluded + 1
 
-local claims = {}
-local function append_claim(id)
-  local job = redis.call('HMGET', P .. 'job:' .. id, 'token', 'queue', 'action', 'body',
-                         'deliveries', 'attempts')
-  claims[#claims + 1] = {id, tonumber(job[1]), job[2], job[3], job[4], tonumber(job[5]),
-                         tonumber(job[6] or 0)}
-end
-local function start(id, job)
-  local key = P .. 'job:' .. id
-  local deliveries = redis.call('HINCRBY', key, 'deliveries', 1)
-  redis.call('HINCRBY', key, 'token', 1)
-  redis.call('HSET', key, 'state', 'running', 'worker_id', worker_id, 'started_ms', now,
-             'due_ms', '')
-  move(id, job, 'running')
-  redis.call('ZADD', P .. 'running:' .. worker_id, deliveries, id)
-  append_claim(id)
-end
-
 -- The claims of a lost reply are returned again.
 local last = redis.call('HMGET', P .. 'last:' .. worker_id, 'delivery_nonce', 'delivery_ids')
 if last[1] == nonce then
@@ -134,7 +117,7 @@ if at <= #ARGV then
     local job = load_job(ARGV[index])
     if job and (job.state == 'sent' or job.state == 'sending' or job.state == 'ready') then
       if not is_paused[job.queue] then
-        start(ARGV[index], job)
+        start(ARGV[index], job, worker_id)
       elseif job.state ~= 'ready' then
         redis.call('HSET', P .. 'job:' .. ARGV[index], 'state', 'ready')
         move(ARGV[index], job, 'ready')
@@ -146,7 +129,7 @@ elseif redis.call('ZCOUNT', P .. 'running:' .. worker_id, max_deliveries, '+inf'
     local id = string.sub(entry, 17)
     local job = load_job(id)
     local matches = (queues == nil or queues[job.queue]) and not excluded[job.queue]
-    if matches then start(id, job) break end
+    if matches then start(id, job, worker_id) break end
   end
 end
 local ids = {}

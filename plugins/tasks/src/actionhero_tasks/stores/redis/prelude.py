@@ -180,6 +180,11 @@ local function load_job(id)
   return job
 end
 
+-- The state of a job that was running, and is ready again without having failed.
+local function ready_state(deliveries, max_deliveries)
+  return deliveries >= max_deliveries - 1 and 'suspect' or 'ready'
+end
+
 local COUNTED = {done = 'completed', dead = 'failed', cancelled = 'failed'}
 
 -- The job that follows a fan-out.
@@ -247,27 +252,23 @@ local function remove_worker(worker_id, crashed, max_deliveries, error)
   for _, id in ipairs(redis.call('ZRANGE', P .. 'running:' .. worker_id, 0, -1)) do
     local job = load_job(id)
     if job then
-      local deliveries = tonumber(job.deliveries)
-      if job.cancel_requested ~= '' and not (crashed and deliveries >= max_deliveries) then
-        if not crashed then redis.call('HINCRBY', P .. 'job:' .. id, 'deliveries', -1) end
-        redis.call('HSET', P .. 'job:' .. id, 'state', 'cancelled', 'worker_id', '',
-                   'ended_ms', now)
-        move(id, job, 'cancelled')
-      elseif not crashed then
-        redis.call('HINCRBY', P .. 'job:' .. id, 'deliveries', -1)
-        redis.call('HSET', P .. 'job:' .. id, 'state', 'ready', 'worker_id', '')
-        move(id, job, 'ready')
-        count = count + 1
-      elseif deliveries >= max_deliveries then
-        redis.call('HSET', P .. 'job:' .. id, 'state', 'dead', 'worker_id', '', 'ended_ms', now,
+      local key, deliveries = P .. 'job:' .. id, tonumber(job.deliveries)
+      if crashed and deliveries >= max_deliveries then
+        redis.call('HSET', key, 'state', 'dead', 'worker_id', '', 'ended_ms', now,
                    'error', error)
         move(id, job, 'dead')
         redis.call('HINCRBY', P .. 'totals', 'failed', 1)
       else
-        local state = deliveries >= max_deliveries - 1 and 'suspect' or 'ready'
-        redis.call('HSET', P .. 'job:' .. id, 'state', state, 'worker_id', '')
-        move(id, job, state)
-        count = count + 1
+        if not crashed then deliveries = redis.call('HINCRBY', key, 'deliveries', -1) end
+        if job.cancel_requested ~= '' then
+          redis.call('HSET', key, 'state', 'cancelled', 'worker_id', '', 'ended_ms', now)
+          move(id, job, 'cancelled')
+        else
+          local state = ready_state(deliveries, max_deliveries)
+          redis.call('HSET', key, 'state', state, 'worker_id', '')
+          move(id, job, state)
+          count = count + 1
+        end
       end
     end
   end
@@ -279,7 +280,7 @@ local function remove_worker(worker_id, crashed, max_deliveries, error)
 end
 """
 
-#: Follows the prelude in scripts that claim jobs.
+#: Follows the prelude in scripts that claim jobs of queues with limits.
 LIMIT_FUNCTIONS: Final = """
 -- By queue: concurrency, rate and period; `nil` if no queue has limits.
 local limits
@@ -324,5 +325,28 @@ local function record_start(id, queue, token)
     redis.call('ZADD', P .. 'starts:' .. queue, now, id .. ':' .. token)
     redis.call('PEXPIRE', P .. 'starts:' .. queue, limit[3])
   end
+end
+"""
+
+#: Follows the prelude in scripts that claim jobs.
+CLAIM_FUNCTIONS: Final = """
+local claims = {}
+
+local function append_claim(id)
+  local job = redis.call('HMGET', P .. 'job:' .. id, 'token', 'queue', 'action', 'body',
+                         'deliveries', 'attempts')
+  claims[#claims + 1] = {id, tonumber(job[1]), job[2], job[3], job[4], tonumber(job[5]),
+                         tonumber(job[6] or 0)}
+end
+
+local function start(id, job, worker_id)
+  local key = P .. 'job:' .. id
+  local deliveries = redis.call('HINCRBY', key, 'deliveries', 1)
+  redis.call('HINCRBY', key, 'token', 1)
+  redis.call('HSET', key, 'state', 'running', 'worker_id', worker_id, 'started_ms', now,
+             'due_ms', '')
+  move(id, job, 'running')
+  redis.call('ZADD', P .. 'running:' .. worker_id, deliveries, id)
+  append_claim(id)
 end
 """

@@ -9,6 +9,7 @@ from typing import Final
 
 from actionhero_tasks.stores.redis.prelude import (
     ADD_PRELUDE,
+    CLAIM_FUNCTIONS,
     LIMIT_FUNCTIONS,
     PRELUDE,
     REMOVE_WORKER_FUNCTION,
@@ -125,6 +126,7 @@ return {count, #expired}
 SETTLE_AND_CLAIM: Final = (
     PRELUDE
     + LIMIT_FUNCTIONS
+    + CLAIM_FUNCTIONS
     + """
 local worker_id, nonce = ARGV[1], ARGV[3]
 local limit, max_deliveries = tonumber(ARGV[4]), tonumber(ARGV[5])
@@ -156,7 +158,10 @@ local function settle(id, token, kind, result, error, delay)
     if job.cancel_requested ~= '' then state, due, ended = 'cancelled', '', now end
   end
   if kind == 'cancel' then state = 'cancelled' end
-  if kind == 'release' then deliveries = tonumber(job.deliveries) - 1 end
+  if kind == 'release' then
+    deliveries = tonumber(job.deliveries) - 1
+    if state == 'ready' then state = ready_state(deliveries, max_deliveries) end
+  end
   if kind == 'done' then done = done + 1 end
   if kind == 'retry' or kind == 'dead' then
     attempts, failed = attempts + 1, failed + 1
@@ -165,6 +170,8 @@ local function settle(id, token, kind, result, error, delay)
              'deliveries', deliveries, 'ended_ms', ended, 'due_ms', due, 'settled', token)
   if result ~= '' then redis.call('HSET', key, 'result', result) end
   if error ~= '' then redis.call('HSET', key, 'error', error) end
+  -- That of an attempt before.
+  if kind == 'done' and attempts > 0 then redis.call('HDEL', key, 'error') end
   job.attempts, job.due_ms = attempts, due
   move(id, job, state)
   if limits and limits[job.queue] then frees_capacity = true end
@@ -185,22 +192,9 @@ end
 -- Other workers may be waiting for jobs that are due now.
 if #due > 0 or frees_capacity then wake() end
 
-local claims = {}
-local function append_claim(id)
-  local job = redis.call('HMGET', P .. 'job:' .. id, 'token', 'queue', 'action', 'body',
-                         'deliveries', 'attempts')
-  claims[#claims + 1] = {id, tonumber(job[1]), job[2], job[3], job[4], tonumber(job[5]),
-                         tonumber(job[6] or 0)}
-end
-local function start(id)
-  local job, key = load_job(id), P .. 'job:' .. id
-  local deliveries = redis.call('HINCRBY', key, 'deliveries', 1)
-  redis.call('HINCRBY', key, 'token', 1)
-  redis.call('HSET', key, 'state', 'running', 'worker_id', worker_id, 'started_ms', now,
-             'due_ms', '')
-  move(id, job, 'running')
-  redis.call('ZADD', P .. 'running:' .. worker_id, deliveries, id)
-  append_claim(id)
+local function start_counted(id)
+  local job = load_job(id)
+  start(id, job, worker_id)
   if limits then record_start(id, job.queue, tonumber(job.token) + 1) end
 end
 
@@ -220,7 +214,7 @@ if limit > 0 and suspects == 0 then
     local of_job = redis.call('HGET', P .. 'job:' .. id, 'queue')
     local matches = queues == nil
     for _, queue in ipairs(queues or {}) do matches = matches or of_job == queue end
-    if matches and capacity(of_job, 1) > 0 then start(id) break end
+    if matches and capacity(of_job, 1) > 0 then start_counted(id) break end
   end
 end
 local names = queues or redis.call('SMEMBERS', P .. 'queues')
@@ -240,7 +234,9 @@ if count > 0 then
     table.sort(candidates, function(a, b) if a[1] ~= b[1] then return a[1] < b[1] end
                                           return a[2] < b[2] end)
   end
-  for index = 1, math.min(count, #candidates) do start(string.sub(candidates[index][2], 17)) end
+  for index = 1, math.min(count, #candidates) do
+    start_counted(string.sub(candidates[index][2], 17))
+  end
 end
 local ids = {}
 for index, claim in ipairs(claims) do ids[index] = claim[1] end

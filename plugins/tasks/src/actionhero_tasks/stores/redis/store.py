@@ -16,14 +16,13 @@ from actionhero_tasks.job import BatchRecord, Claim, JobState, StoreUnavailable,
 from actionhero_tasks.stores.redis import scripts
 from actionhero_tasks.stores.redis.outbox import SCRIPTS, RedisOutbox
 from actionhero_tasks.stores.redis.values import (
-    LOST,
     arguments_of,
     counts_of,
     limit_arguments,
     record_of,
 )
 from actionhero_tasks.stores.redis.wake_listener import WakeListener
-from actionhero_tasks.stores.store import MAX_DELIVERIES, JobStore
+from actionhero_tasks.stores.store import LOST_ERROR, MAX_DELIVERIES, JobStore
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -244,13 +243,18 @@ class RedisStore(JobStore):
     def remove_worker(self, worker_id: str, *, crashed: bool) -> int:
         self._next_starts.pop(worker_id, None)
         self._nonces.pop(worker_id, None)
-        return int(self._run("REMOVE_WORKER", worker_id, int(crashed), MAX_DELIVERIES, LOST))
+        return int(self._run("REMOVE_WORKER", worker_id, int(crashed), MAX_DELIVERIES, LOST_ERROR))
 
     def sweep(self) -> int:
         count = 0
         for _ in range(MAX_ROUNDS):
             removed, deleted = self._run(
-                "SWEEP", MAX_DELIVERIES, LOST, self._result_ttl_ms, MAX_DELETED, self._lease_ms
+                "SWEEP",
+                MAX_DELIVERIES,
+                LOST_ERROR,
+                self._result_ttl_ms,
+                MAX_DELETED,
+                self._lease_ms,
             )
             count += removed
             if deleted < MAX_DELETED:

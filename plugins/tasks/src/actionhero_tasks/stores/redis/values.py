@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING, Any, Final
 
 from actionhero_tasks.job import JobRecord, JobState, QueueCounts
-from actionhero_tasks.stores.store import MAX_DELIVERIES
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -14,13 +12,6 @@ if TYPE_CHECKING:
     from actionhero_tasks.job import NewJob
     from actionhero_tasks.queue_limits import QueueLimit
 
-#: The error of jobs that have crashed their workers.
-LOST: Final = json.dumps(
-    {
-        "message": f"its worker crashed {MAX_DELIVERIES} times while it ran",
-        "type": "WORKERLOST",
-    }
-)
 _REPORTED_AS_READY: Final = frozenset({"suspect", "sending", "sent"})
 
 

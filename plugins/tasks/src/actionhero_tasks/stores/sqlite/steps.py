@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from actionhero_tasks.job import Claim, SettlementKind
 from actionhero_tasks.stores.sqlite import schema
 from actionhero_tasks.stores.sqlite.rows import few_queues_of
-from actionhero_tasks.stores.store import MAX_DELIVERIES
+from actionhero_tasks.stores.store import LOST_ERROR, MAX_DELIVERIES
 
 if TYPE_CHECKING:
     import sqlite3
@@ -207,14 +207,10 @@ def return_jobs(connection: sqlite3.Connection, worker_id: str, now: int, *, cra
             _restore_suspect(connection, id)
             cancelled += _cancel_if_requested(connection, id, now)
         return len(ids) - cancelled
-    error = (
-        b'{"message":"its worker crashed %d times while it ran","type":"WORKER_LOST"}'
-        % MAX_DELIVERIES
-    )
     dead = connection.execute(
         f"UPDATE jobs SET state = {schema.DEAD}, worker_id = NULL, ended_ms = ?, error = ? "
         f"WHERE {of_worker} AND deliveries >= ?",
-        (now, error, worker_id, MAX_DELIVERIES),
+        (now, LOST_ERROR.encode(), worker_id, MAX_DELIVERIES),
     )
     count_runs(connection, [SettlementKind.DEAD] * dead.rowcount)
     connection.execute(

@@ -304,12 +304,13 @@ BEGIN
         SELECT j.due_ms INTO due FROM tasks.jobs j
         WHERE j.state = :DELAYED ORDER BY j.due_ms LIMIT 1;
     END IF;
-    IF claim_limit <= 0 THEN
+    IF last_step >= step_number THEN
+        -- The reply to this step, or to one of `claim_delivered`, was lost: its claims are returned
+        -- again, whatever the limit is, because the next step has another number.
+        RETURN QUERY SELECT * FROM tasks.claims_of_step(worker, step_number);
         RETURN;
     END IF;
-    IF last_step >= step_number THEN
-        -- The reply to this step was lost: its claims are returned again.
-        RETURN QUERY SELECT * FROM tasks.claims_of_step(worker, step_number);
+    IF claim_limit <= 0 THEN
         RETURN;
     END IF;
     IF limited IS NOT NULL THEN

@@ -34,8 +34,8 @@ BEGIN
     WITH returned AS (
         UPDATE tasks.jobs j SET
             state = CASE
-                WHEN j.cancel_requested THEN :CANCELLED
                 WHEN crashed AND j.deliveries >= :MAX_DELIVERIES THEN :DEAD
+                WHEN j.cancel_requested THEN :CANCELLED
                 WHEN j.deliveries - (NOT crashed)::integer >= :MAX_DELIVERIES - 1 THEN :SUSPECT
                 ELSE :READY
             END,
@@ -46,8 +46,7 @@ BEGIN
                 WHEN j.cancel_requested OR crashed AND j.deliveries >= :MAX_DELIVERIES THEN now
             END,
             error = CASE
-                WHEN crashed AND j.deliveries >= :MAX_DELIVERIES AND NOT j.cancel_requested
-                THEN :LOST ELSE j.error
+                WHEN crashed AND j.deliveries >= :MAX_DELIVERIES THEN :LOST ELSE j.error
             END
         WHERE j.state = :RUNNING AND j.worker_id = worker
         RETURNING j.id, j.queue, j.state
