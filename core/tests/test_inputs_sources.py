@@ -158,6 +158,14 @@ def test_the_path_overrides_other_sources_by_any_name_of_the_field(
 def test_the_body_overrides_the_query_by_any_name_of_the_field() -> None:
     """The name in the query differs from that in the body."""
     assert mixed(Camel, {}, b'{"userId": 1}', {"user_id": "2"}).user_id == 1
+
+
+@pytest.mark.parametrize("type_", [Camel, ByName, Choices, RootModel[Camel], ById | ByMail])
+def test_json_is_strict_beside_another_name_of_its_field_in_the_query(type_: Any) -> None:
+    """The text of the query is overridden, and does not make the value of the body a text."""
+    error = refusal(type_, {}, b'{"user_id": "5"}', {"userId": "1"})
+
+    assert "int_type" in {problem.type for problem in error.problems}
     assert mixed(Camel, {}, b'{"user_id": 1}', {"userId": "2"}).user_id == 1
     assert mixed(Choices, {}, b'{"user_id": 1}', {"userId": "2"}).user_id == 1
     assert mixed(

@@ -214,6 +214,8 @@ class InputSchema(InputFields):
         text_names = merged.keys() - body.keys()
         if body:
             merged = merge(merged, values(body) if form else body)
+            # A text of the query whose field the body has by another name is not in it any more.
+            text_names &= merged.keys()
         if path or others:
             parameters = {**values(path), **values(others)}
             text_names |= parameters.keys()
