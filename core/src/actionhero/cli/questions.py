@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from enum import Enum
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -31,10 +32,11 @@ def ask_on_terminal(question: str, type_: Any) -> Answer[Any]:
     click.echo(question, err=True)
     try:
         while True:
-            texts = {field.name: [_prompt(field)] for field in schema.fields}
-            given = {name: values for name, values in texts.items() if values != [""]}
+            texts = {field.name: _prompt(field, schema) for field in schema.fields}
+            # The defaults are those of the schema: their text may be another value, or none.
+            answers = {name: [text] for name, text in texts.items() if text}
             try:
-                return Answer("accept", schema.from_text(given))
+                return Answer("accept", schema.from_text(answers))
             except InvalidInput as error:
                 for problem in error.problems:
                     click.echo(f"{problem.pointer}: {problem.message}", err=True)
@@ -42,11 +44,13 @@ def ask_on_terminal(question: str, type_: Any) -> Answer[Any]:
         return Answer("cancel")
 
 
-def _prompt(field: InputField) -> str:
+def _prompt(field: InputField, schema: InputSchema) -> str:
     """Return the text for a field; empty for its default."""
     text = f"  {field.description or field.name}"
-    default = "" if field.default in (ABSENT, None) else str(field.default)
+    default = field.default
+    if default not in (ABSENT, None, "") and field.name not in schema.sensitive_names:
+        text += f" [{default.value if isinstance(default, Enum) else default}]"
     answer: str = click.prompt(
-        text, default=default, show_default=bool(default), hide_input=field.secret, err=True
+        text, default="", show_default=False, hide_input=field.secret, err=True
     )
     return answer
