@@ -28,9 +28,9 @@ def actionhero_initializers() -> list[Initializer]:
 
 @hookimpl
 def actionhero_session_store(app: Application) -> SessionStore:
-    from actionhero_sessions.sessions import sessions_for
+    from actionhero_sessions.store_factory import create_store
 
-    return sessions_for(app)
+    return create_store(app)
 
 
 @hookimpl

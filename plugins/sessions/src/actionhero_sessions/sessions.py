@@ -9,23 +9,21 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 from weakref import WeakValueDictionary
 
-from actionhero import AuditLog, Session, SessionStore
+from actionhero import Session, SessionStore
 from actionhero.transport import ABSENT
-from actionhero_redis import RedisClients
-from actionhero_sessions.cookie import SessionCookie, new_id
+from actionhero_sessions.cookie import new_id
 from actionhero_sessions.expirations import Expirations
-from actionhero_sessions.records import CHANGED, Records
+from actionhero_sessions.records import CHANGED
 from actionhero_sessions.session_cache import SessionCache, SocketState
-from actionhero_sessions.settings import SessionsSettings
 from actionhero_sessions.stored_session import StoredSession, to_json
 from actionhero_sessions.summaries import Summaries
-from actionhero_web import WebSettings
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable
 
-    from actionhero import Application, Connection
-    from actionhero_sessions.records import Record
+    from actionhero import AuditLog, Connection
+    from actionhero_sessions.cookie import SessionCookie
+    from actionhero_sessions.records import Record, Records
     from actionhero_sessions.summaries import SessionCount, SessionSummary
     from actionhero_web import CrossOriginProtection
 
@@ -375,35 +373,3 @@ class Sessions(SessionStore):
         if self._always_set_cookie:
             session._next_id = new_id()
             self.cookie.set(connection, session._next_id)
-
-
-def sessions_for(app: Application) -> Sessions:
-    """Return the sessions of an application, and provide them to its actions."""
-    settings = app.get(SessionsSettings)
-    web = app.get(WebSettings) if app.has(WebSettings) else WebSettings()
-    ttl_ms = int(settings.ttl.total_seconds() * 1000)
-    sessions = Sessions(
-        Records(lambda: app.get(RedisClients), ttl_ms, settings.user_key),
-        SessionCookie(
-            settings,
-            production=app.environment == "production",
-            trusted_proxies=web.trusted_proxies,
-        ),
-        settings.user_key,
-        always_set_cookie=web.response_format.always_opens_session,
-        audit=app.get(AuditLog),
-        cross_origin=partial(_cross_origin_of, app),
-        handle_key=partial(_handle_key_of, app),
-    )
-    app.provide(Sessions, sessions)
-    return sessions
-
-
-def _handle_key_of(app: Application) -> bytes:
-    return f"handles of sessions: {app.secret_key()}".encode()
-
-
-def _cross_origin_of(app: Application) -> CrossOriginProtection:
-    from actionhero_web import CrossOriginProtection  # noqa: PLC0415 - imports aiohttp
-
-    return CrossOriginProtection.of(app)
