@@ -124,3 +124,16 @@ def test_exempt_actions_are_named(tmp_path: Path) -> None:
         "web.cross_origin": "pages of every site may call webhook with the session of their "
         "visitor; check that this is intended"
     }
+
+
+def test_a_missing_folder_of_the_unix_socket_is_reported(tmp_path: Path) -> None:
+    """The server would not start; the folder of a service may exist while it runs only."""
+    path = tmp_path / "run" / "web.sock"
+    environ = {"ACTIONHERO_WEB__UNIX_SOCKET": str(path)}
+    missing = warnings(tmp_path, environ=environ, deploy=False)
+    path.parent.mkdir()
+    present = warnings(tmp_path, environ=environ, deploy=False)
+
+    assert list(missing) == ["web.unix_socket"]
+    assert f"the folder {str(path.parent)!r} does not exist" in missing["web.unix_socket"]
+    assert present == {}

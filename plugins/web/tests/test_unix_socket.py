@@ -150,6 +150,7 @@ def test_a_missing_folder_is_an_error(start_server: StartServer, path: Path) -> 
 
     assert server.wait() == 78
     assert f"cannot listen on web.unix_socket '{missing}': No such file" in server.stderr
+    assert "create its folder, or set ACTIONHERO_WEB__UNIX_SOCKET" in server.stderr
 
 
 def test_the_socket_file_of_a_successor_is_not_removed(

@@ -18,9 +18,13 @@ _MIN_PREFIX_LENGTH = {4: 8, 6: 32}
 
 
 def diagnose(app: Application, *, deploy: bool) -> list[Diagnosis]:
-    """Return the diagnoses: the HTTP parser, and for deployment the exposed settings."""
+    """Return the diagnoses: the parser, the socket, and for deployment the exposed settings."""
     settings = app.get(WebSettings)
-    return [_check_parser(), *(_check_deployment(app, settings) if deploy else ())]
+    return [
+        _check_parser(),
+        *_check_unix_socket(settings),
+        *(_check_deployment(app, settings) if deploy else ()),
+    ]
 
 
 def _check_deployment(app: Application, settings: WebSettings) -> Iterator[Diagnosis]:
@@ -93,6 +97,16 @@ def _is_wide(text: str) -> bool:
     except ValueError:
         return False
     return network.prefixlen < _MIN_PREFIX_LENGTH[network.version]
+
+
+def _check_unix_socket(settings: WebSettings) -> Iterator[Diagnosis]:
+    path = settings.unix_socket
+    if path is not None and not path.parent.is_dir():
+        yield _warning(
+            "unix_socket",
+            f"the folder {str(path.parent)!r} does not exist; create it, unless the service "
+            "manager does, as systemd for RuntimeDirectory",
+        )
 
 
 def _check_parser() -> Diagnosis:

@@ -167,9 +167,10 @@ def _configuration_error(settings: WebSettings, error: OSError) -> Configuration
     else:
         reason = os.strerror(error.errno)
     if settings.unix_socket is not None:
+        remedy = "create its folder" if error.errno == errno.ENOENT else "remove that file"
         return ConfigurationError(
             f"cannot listen on web.unix_socket {str(settings.unix_socket)!r}: {reason}; "
-            "remove that file, or set ACTIONHERO_WEB__UNIX_SOCKET to another path"
+            f"{remedy}, or set ACTIONHERO_WEB__UNIX_SOCKET to another path"
         )
     if error.errno in _UNSUPPORTED_FAMILY or isinstance(error, socket.gaierror):
         return ConfigurationError(
