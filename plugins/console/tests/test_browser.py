@@ -419,6 +419,21 @@ async def _no_checks(status: overview.ProcessStatus) -> None:
     """Return nothing, as while the first checks run."""
 
 
+@pytest.mark.parametrize("width", [320, 700, 861, 1000, 1201])
+async def test_values_and_units_are_on_one_line(open_window: Open, width: int) -> None:
+    """Also long ones, in tiles that are as wide."""
+    window = await open_window("ada", viewport={"width": width, "height": 740})
+
+    values = window.page.locator(".tile b")
+    await expect(values).to_have_count(5)
+    is_wrong = """values => values.map(value => {
+        value.textContent = "0.0123 ms";
+        const line = parseFloat(getComputedStyle(value).lineHeight);
+        return value.clientHeight > 1.5 * line || value.scrollWidth > value.clientWidth;
+    })"""
+    assert await values.evaluate_all(is_wrong) == [False] * 5
+
+
 async def test_a_sign_out_ends_the_session_in_all_windows(open_window: Open) -> None:
     """The others show the form at their next request."""
     window = await open_window("bob")
