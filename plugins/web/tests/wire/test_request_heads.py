@@ -69,6 +69,11 @@ REJECTED: dict[str, tuple[int, bytes]] = {
     "URL without authority": (400, request_line(b"GET http:///api/user/me HTTP/1.1")),
     "URL with a user": (400, request_line(b"GET http://u@localhost/ HTTP/1.1")),
     "URL of another host": (400, request_line(b"GET http://evil.example/ HTTP/1.1")),
+    "URL of another host than Host": (400, request_line(b"GET http://app.localhost/ HTTP/1.1")),
+    "URL of another port than Host": (400, request_line(b"GET http://localhost:1/ HTTP/1.1")),
+    "URL with another host in Host": (
+        400, b"GET http://localhost/ HTTP/1.1\r\nHost: evil.example\r\n\r\n",
+    ),
     "unknown method": (501, request_line(b"BREW /api/user/me HTTP/1.1")),
     "lowercase method": (501, request_line(b"get /api/user/me HTTP/1.1")),
     "CONNECT": (501, request_line(b"CONNECT localhost:80 HTTP/1.1")),
@@ -201,7 +206,10 @@ ACCEPTED: dict[str, tuple[int, bytes]] = {
     "HTTP/1.0": (200, b"GET /api/user/me HTTP/1.0\r\n\r\n"),
     "empty line before the request": (200, b"\r\n" + GET + END),
     "query": (200, request_line(b'GET /api/user/me?a={}|"^`\\ HTTP/1.1')),
-    "absolute form": (200, request_line(b"GET http://localhost:1/api/user/me HTTP/1.1")),
+    "absolute form": (
+        200, b"GET http://localhost:1/api/user/me HTTP/1.1\r\nHost: LocalHost:1\r\n\r\n",
+    ),
+    "absolute form of HTTP/1.0": (200, b"GET http://localhost/api/user/me HTTP/1.0\r\n\r\n"),
     "absolute form in capitals": (200, request_line(b"GET HTTP://LOCALHOST/api/user/me HTTP/1.1")),
     "OPTIONS of a URL without a path": (204, request_line(b"OPTIONS http://localhost HTTP/1.1")),
     "OPTIONS of a path": (204, request_line(b"OPTIONS /api/user/me HTTP/1.1")),

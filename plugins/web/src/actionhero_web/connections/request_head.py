@@ -84,8 +84,10 @@ def check_request_head(head: bytes, hosts: AllowedHosts) -> RequestHead:
     if len(head) > HEAD_LIMIT_BYTES:
         raise RejectedRequest(431, "the headers are too large")
     line, *lines = head[:-4].split(b"\r\n")
-    minor_version, allows_any_host = _check_request_line(line, hosts)
-    return _check_headers(lines, minor_version, hosts, allows_any_host=allows_any_host)
+    minor_version, allows_any_host, authority = _check_request_line(line, hosts)
+    return _check_headers(
+        lines, minor_version, hosts, allows_any_host=allows_any_host, authority=authority
+    )
 
 
 def origin_of(head: bytes) -> str | None:
@@ -148,8 +150,8 @@ def _check_line_length(line: bytes, *, is_first: bool) -> None:
         raise RejectedRequest(431, f"a header exceeds {LINE_LIMIT_BYTES} bytes")
 
 
-def _check_request_line(line: bytes, hosts: AllowedHosts) -> tuple[int, bool]:
-    """Return the minor version, and whether the header `Host` may be any valid one."""
+def _check_request_line(line: bytes, hosts: AllowedHosts) -> tuple[int, bool, bytes | None]:
+    """Return the minor version, whether `Host` may be any valid one, and the host of a URL."""
     _check_line_length(line, is_first=True)
     match = _REQUEST_LINE.fullmatch(line)
     if match is None:
@@ -163,17 +165,21 @@ def _check_request_line(line: bytes, hosts: AllowedHosts) -> tuple[int, bool]:
     if b"#" in target:
         raise RejectedRequest(400, "the request target must not have a fragment")
     if target.startswith(b"/") or (target == b"*" and method == b"OPTIONS"):
-        return int(minor), target in _PROBED_PATHS
+        return int(minor), target in _PROBED_PATHS, None
     absolute = _ABSOLUTE_FORM.fullmatch(target)
     if absolute is None:
         raise RejectedRequest(400, "the request target is neither a path nor an absolute URL")
     _check_host(absolute[1], hosts)
-    # The header is not used then (RFC 9112 §3.2.2).
-    return int(minor), True
+    return int(minor), False, absolute[1].lower()
 
 
 def _check_headers(
-    lines: list[bytes], minor_version: int, hosts: AllowedHosts, *, allows_any_host: bool
+    lines: list[bytes],
+    minor_version: int,
+    hosts: AllowedHosts,
+    *,
+    allows_any_host: bool,
+    authority: bytes | None,
 ) -> RequestHead:
     if len(lines) > HEADER_LIMIT:
         raise RejectedRequest(431, f"the request has more than {HEADER_LIMIT} headers")
@@ -191,6 +197,9 @@ def _check_headers(
         raise RejectedRequest(400, "the request must have exactly one Host header")
     for value in host:
         _check_host(value, hosts, allowed=allows_any_host)
+        if authority is not None and value.lower() != authority:
+            # A client must send the same (RFC 9110 §7.2), and the header is what others read.
+            raise RejectedRequest(400, "the Host header differs from the host of the target")
     length = _check_framing(evaluated, minor_version)
     for value in evaluated.get(b"expect", ()):
         if value.lower() != b"100-continue":
