@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
 from aiohttp import web
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
     from actionhero_web.routes.router import Router
     from actionhero_web.upgrade_handler import UpgradeHandler
 
-#: The errors of aiohttp's router that get our error document. Others are a plugin's own response.
+#: The errors of aiohttp that get our error document. Others are a plugin's own response.
 _TYPED_ERRORS: dict[int, Callable[[RequestHandler, web.BaseRequest], TypedError]] = {
     404: lambda handler, request: handler.not_found(request),
     413: lambda handler, request: RequestTooLarge("Payload Too Large"),
@@ -164,13 +165,13 @@ class Dispatcher:
             response: Any = await self._handle_native(request)
             if type(response) is web.FileResponse:
                 await correct_file_response(request, response)
-        except web.HTTPMethodNotAllowed as error:
-            methods = ", ".join(sorted({*error.allowed_methods, "OPTIONS"}))
-            if request.method == "OPTIONS":
-                return await handler.native.options_response(request, methods)
-            return await handler.native.method_not_allowed_response(request, methods)
         except web.HTTPException as error:
-            if error.status in _TYPED_ERRORS:
+            if isinstance(error, web.HTTPMethodNotAllowed) and _has_default_text(error):
+                methods = ", ".join(sorted({*error.allowed_methods, "OPTIONS"}))
+                if request.method == "OPTIONS":
+                    return await handler.native.options_response(request, methods)
+                return await handler.native.method_not_allowed_response(request, methods)
+            if error.status in _TYPED_ERRORS and _has_default_text(error):
                 return await handler.native.error_response(
                     request, _TYPED_ERRORS[error.status](handler, request)
                 )
@@ -199,3 +200,15 @@ class Dispatcher:
                 raise ConnectionResetError("the response is truncated") from error
             return response
         return await handler.native.checked_response(request, response)
+
+
+def _has_default_text(error: web.HTTPException) -> bool:
+    """Return whether the text of an error is that of aiohttp, and not of the handler.
+
+    Who raised it does not matter: a page that is hidden from a client must look like no page.
+    """
+    body = error.body
+    if not isinstance(body, bytes):
+        return body is None
+    default = f"{error.status}: {HTTPStatus(error.status).phrase}".encode()
+    return body == default or (error.status == 413 and body.startswith(b"Maximum "))

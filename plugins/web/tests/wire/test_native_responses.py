@@ -106,6 +106,29 @@ def test_an_invalid_response_of_a_native_handler_is_an_internal_error(
     assert_internal_error(client, response, f"GET /native/{name} failed: {reason}")
 
 
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [("404", "no such book"), ("405", "only at night"), ("413", "too many books")],
+)
+def test_an_error_of_a_native_handler_has_its_text(
+    client: HttpClient, name: str, text: str
+) -> None:
+    """It is the response of the author; without a text it is our error document."""
+    own = client.get(f"/native/own-error?name={name}")
+    default = client.get(f"/native/own-error?name={name}-default")
+
+    assert (own.status, own.body.decode()) == (int(name), text)
+    assert default.error["message"] != text
+    assert default.header("Content-Type") == "application/json"
+
+
+def test_an_error_of_a_native_handler_may_be_json(client: HttpClient) -> None:
+    """Its body and media type are those of the author."""
+    response = client.get("/native/own-error?name=404-json")
+
+    assert (response.status, response.json) == (404, {})
+
+
 @pytest.mark.parametrize("name", ["prepared", "written", "complete"])
 def test_an_action_may_write_its_response(client: HttpClient, name: str) -> None:
     """A response that was begun for this request is not one of another request."""

@@ -16,6 +16,8 @@ from actionhero_web import EncodedResponse, Endpoint
 from .failures import BASE_EXCEPTIONS  # noqa: TID252 - an application in itself
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from aiohttp.typedefs import Handler
 
     from actionhero_web import EndpointRequest
@@ -83,6 +85,22 @@ async def typed_error(_: web.Request) -> web.Response:
     raise Conflict("taken")
 
 
+#: Raised with a text of the author, and without.
+OWN_ERRORS: dict[str, Callable[[], web.HTTPException]] = {
+    "404": lambda: web.HTTPNotFound(text="no such book"),
+    "405": lambda: web.HTTPMethodNotAllowed("GET", ["PUT"], text="only at night"),
+    "413": lambda: web.HTTPRequestEntityTooLarge(5, text="too many books"),
+    "404-json": lambda: web.HTTPNotFound(text="{}", content_type="application/json"),
+    "404-default": web.HTTPNotFound,
+    "405-default": lambda: web.HTTPMethodNotAllowed("GET", ["PUT"]),
+    "413-default": lambda: web.HTTPRequestEntityTooLarge(5),
+}
+
+
+async def own_error(request: web.Request) -> web.Response:
+    raise OWN_ERRORS[request.query["name"]]()
+
+
 async def read_body(request: web.Request) -> web.Response:
     return web.Response(text=str(len(await request.read())))
 
@@ -135,6 +153,7 @@ HANDLERS: dict[str, Any] = {
     "/native/shared-redirect": shared_redirect,
     "/native/crlf": invalid_header,
     "/native/typed-error": typed_error,
+    "/native/own-error": own_error,
     "/native/written": written_response,
 }
 
