@@ -16,7 +16,7 @@ from actionhero.declarations.components import check_components
 from actionhero.errors import BootError, ConfigurationError, PluginError
 from actionhero.health import Health
 from actionhero.initializer import Initializer, Resources, sort_initializers
-from actionhero.lifecycle import Lifecycle
+from actionhero.lifecycle import Lifecycle, Phase
 from actionhero.middleware import Middleware
 from actionhero.pipeline import Pipeline
 from actionhero.pipeline.exception_reports import ExceptionReporter, ExceptionReports
@@ -81,7 +81,7 @@ class App:
         self.environment: Environment = sources.environment
         #: From `time.monotonic`.
         self.loaded_at = time.monotonic()
-        #: Whether settings are invalid. Then these have their defaults.
+        #: Whether settings are invalid. These are left out, so their defaults apply.
         self.has_invalid_settings = False
         self.settings = self._load_settings(list(settings))
         self._resources = Resources()
@@ -219,8 +219,8 @@ class App:
 
     @property
     def ready(self) -> bool:
-        """Whether new calls are accepted: until the shutdown begins."""
-        return not self.lifecycle.drain.has_begun
+        """Whether all servers have started, and new calls are accepted."""
+        return self.lifecycle.phase is Phase.STARTED and not self.lifecycle.drain.has_begun
 
     async def start(self) -> None:
         """Start all initializers and servers of this mode."""

@@ -114,7 +114,7 @@ class Application(Protocol):
 
     @property
     def has_invalid_settings(self) -> bool:
-        """Whether settings are invalid. Then all settings have their defaults."""
+        """Whether settings are invalid. These are left out, so their defaults apply."""
 
     @property
     def problems(self) -> list[str]:
@@ -138,7 +138,7 @@ class Application(Protocol):
 
     @property
     def ready(self) -> bool:
-        """Whether the application has started and accepts calls."""
+        """Whether all servers have started, and new calls are accepted."""
 
     @property
     def is_stopping(self) -> bool:

@@ -30,7 +30,7 @@ def livez(app: Application) -> Handler:
 
 
 def readyz(app: Application) -> Handler:
-    """Return the handler of the readiness probe: 503 while stopping, or if a check fails."""
+    """Return the handler of the readiness probe: 503 while starting or stopping, or unhealthy."""
 
     async def handle(_: web.Request) -> web.Response:
         checks = {check.name: check.healthy for check in await app.get(Health).check()}
