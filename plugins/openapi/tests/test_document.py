@@ -192,12 +192,14 @@ def test_an_error_has_the_schema_of_the_error_format(document_of: DocumentOf) ->
     standard = document_of()["components"]
     original = document_of(ShowGuest, ACTIONHERO_WEB__ERROR_FORMAT="actionhero")["components"]
 
-    def names(components: dict[str, Any]) -> list[str]:
-        error = components["schemas"]["Error"]["properties"]["error"]
-        return list(error["properties"]["type"]["enum"])
+    def properties(components: dict[str, Any]) -> dict[str, Any]:
+        schema: dict[str, Any] = components["schemas"]["Error"]["properties"]["error"]["properties"]
+        return schema
 
-    assert "CONNECTION_ACTION_CONFLICT" in names(standard)
-    assert "CONNECTION_ACTION_CONFLICT" not in names(original)
+    assert "CONNECTION_ACTION_CONFLICT" in properties(standard)["type"]["enum"]
+    assert "CONNECTION_ACTION_CONFLICT" not in properties(original)["type"]["enum"]
+    assert properties(standard)["retry_after"]["type"] == "integer"
+    assert "retry_after" not in properties(original)
     media = original["responses"]["Error406"]["content"]["application/json"]
     assert media["example"]["error"]["type"] == "CONNECTION_ACTION_PARAM_REQUIRED"
 

@@ -130,7 +130,8 @@ def header_objects(descriptions: Mapping[str, str]) -> dict[str, dict[str, Any]]
 def error_schemas(response_format: ResponseFormat) -> dict[str, dict[str, Any]]:
     """Return the schemas of the body of an error, by name."""
     names = sorted({response_format.name_of(type_) for type_ in ERROR_MAPPINGS})
-    return {"Error": _error_schema(names), "InputProblem": _INPUT_PROBLEM}
+    schema = _error_schema(names, has_retry_after=response_format.has_retry_after)
+    return {"Error": schema, "InputProblem": _INPUT_PROBLEM}
 
 
 def _type_of(error: type[TypedError] | ErrorType) -> ErrorType:
@@ -171,9 +172,13 @@ _PROBLEMS: Final[dict[str, Any]] = {
     "description": "All problems of the inputs.",
     "items": {"$ref": "#/components/schemas/InputProblem"},
 }
+_RETRY_AFTER: Final[dict[str, Any]] = {
+    "type": "integer",
+    "description": "The seconds after which a retry makes sense.",
+}
 
 
-def _error_schema(names: list[str]) -> dict[str, Any]:
+def _error_schema(names: list[str], *, has_retry_after: bool) -> dict[str, Any]:
     error = {
         "type": "object",
         "required": ["message", "type", "timestamp", "request_id"],
@@ -184,6 +189,7 @@ def _error_schema(names: list[str]) -> dict[str, Any]:
             "key": {"type": "string", "description": "The name of the invalid input."},
             "value": {"description": "The value of the invalid input."},
             "errors": _PROBLEMS,
+            **({"retry_after": _RETRY_AFTER} if has_retry_after else {}),
             "request_id": {"type": "string", "description": "The identifier in the server's log."},
             "stack": {"type": "string", "description": "The traceback, in development only."},
         },
