@@ -215,6 +215,24 @@ def test_the_variable_of_a_token_is_for_the_server_of_the_variable(far: Far) -> 
     assert all("Authorization" not in headers for _, _, headers in other.requests)
 
 
+def test_the_variable_of_a_url_does_not_get_the_token_of_a_profile(far: Far) -> None:
+    """It selects the server of calls; that of a profile is changed by `--url` only."""
+    far.run("login", "home", "--url", far.url, stdin_text=f"{TOKEN}\n")
+
+    with ForeignServer({"/api/swagger": document()}).run() as other:
+        refused = far.run(
+            "login", "home", stdin_text=f"{TOKEN}\n", ACTIONHERO_URL=other.url + "/api"
+        )
+    same = far.run("login", "home", stdin_text=f"{TOKEN}\n", ACTIONHERO_URL=far.url + "/")
+    new = far.run("login", "new", stdin_text=f"{TOKEN}\n", ACTIONHERO_URL=far.url)
+
+    assert (refused.code, other.requests) == (2, [])
+    message = " ".join(refused.stderr.split())
+    assert f"'home' is for {far.url}, and ACTIONHERO_URL is another server" in message
+    assert f"{other.url}/api; select one of them with --url" in message
+    assert (same.code, new.code) == (0, 0), (same, new)
+
+
 def test_a_prompt_does_not_show_the_token(far: Far) -> None:
     """On a terminal."""
     parent, child = pty.openpty()
@@ -270,6 +288,24 @@ def test_a_sign_in_stores_the_session(far: Far) -> None:
     assert (me.code, me.stdout) == (0, '"ada@example.com"\n')
     assert "session" in listing.stdout
     assert "s3cret" not in login.stderr + far.profiles.read_text()
+
+
+def test_a_session_that_cannot_be_stored_does_not_lose_the_result(far: Far) -> None:
+    """The call has succeeded; the next one needs another login."""
+    inputs = {"email": "ada@example.com", "password": "s3cret pass"}
+    far.run(
+        *("login", "ada", "--url", far.url, "--sign-in", "session:create"),
+        stdin_text=json.dumps(inputs),
+    )
+    lock = far.profiles.with_suffix(".lock")
+    lock.unlink(missing_ok=True)
+    lock.mkdir()
+
+    renew = far.run("--profile", "ada", "call", "session:renew")
+
+    assert (renew.code, renew.stdout) == (0, "{}\n")
+    assert "warning: the new session is not stored: cannot write" in renew.stderr
+    assert "hint: log in again with 'actionhero login ada'" in renew.stderr
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import click
+from click.core import ParameterSource
 
 from actionhero import TypedError
 from actionhero.cli import format_option, write_error, write_rows
@@ -43,8 +44,14 @@ DEFAULT = "default"
     metavar="ACTION",
     help="Call this action with its inputs, and store its session instead of a token.",
 )
+@click.pass_context
 def login(
-    name: str, url: str | None, ca_file: str | None, allow_http: bool, action: str | None
+    context: click.Context,
+    name: str,
+    url: str | None,
+    ca_file: str | None,
+    allow_http: bool,
+    action: str | None,
 ) -> None:
     """Store the URL and the token of a server as the profile NAME.
 
@@ -57,7 +64,14 @@ def login(
     """
     profiles = ProfileFile()
     previous = profiles.find(check_name(name))
-    if url is None and previous is not None:
+    is_option = context.get_parameter_source("url") is ParameterSource.COMMANDLINE
+    if previous is not None and not is_option:
+        # The variable selects the server of calls, and must not receive the token of the profile.
+        if url and str(ServerUrl.parse(url, "ACTIONHERO_URL")) != str(previous.server_url):
+            raise click.UsageError(
+                f"the profile {name!r} is for {previous.url}, and ACTIONHERO_URL is another "
+                f"server, {url}; select one of them with --url"
+            )
         url, ca_file = previous.url, ca_file or previous.ca_file
         allow_http = allow_http or previous.allow_http
     if not url:
