@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from actionhero import ActionNotFound, BootError, TypedError
+from actionhero import ActionNotFound, BootError, ConfigurationError, TypedError
 from actionhero.cli import (
     ActionGroup,
     StreamWriter,
@@ -28,6 +28,7 @@ from actionhero_remote.selection import selected_server
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from actionhero_remote.client import RemoteServer
     from actionhero_remote.document import ApiDocument, RemoteAction
     from actionhero_remote.selection import ServerSelection
 
@@ -105,11 +106,26 @@ def _run(
     context: click.Context, document: ApiDocument, action: RemoteAction, request: ActionRequest
 ) -> None:
     selection = selected_server(context)
+    server = selection.connect()
+    try:
+        _call(context, server, document, action, request)
+    finally:
+        # After the result, which must not be lost.
+        _store_session(selection, server)
+
+
+def _call(
+    context: click.Context,
+    server: RemoteServer,
+    document: ApiDocument,
+    action: RemoteAction,
+    request: ActionRequest,
+) -> None:
     format_ = context.meta["format"]
     with reserve_stdout() as stdout:
         stream = StreamWriter(stdout, collect=format_ != "json")
         try:
-            result = run_interruptible(_execute(selection, document, action, request, stream))
+            result = run_interruptible(_execute(server, document, action, request, stream))
             failure = None
         except ErrorResponse as error:
             result, failure = None, error
@@ -119,7 +135,7 @@ def _run(
         # The reader of stdout has closed the pipe: there is nothing to write.
         raise stream.error
     if failure is not None:
-        exit_with(failure, selection)
+        exit_with(failure, selected_server(context))
     if result is not None:
         write_value(result.value, format_)
     elif stream.items:
@@ -128,13 +144,22 @@ def _run(
 
 
 async def _execute(
-    selection: ServerSelection,
+    server: RemoteServer,
     document: ApiDocument,
     action: RemoteAction,
     request: ActionRequest,
     stream: StreamWriter,
 ) -> Any:
-    async with selection.connect() as server, server.call(document, request) as response:
-        if server.renewed != server.credential:
-            selection.store(server.renewed)
+    async with server, server.call(document, request) as response:
         return await read_result(response, action, stream)
+
+
+def _store_session(selection: ServerSelection, server: RemoteServer) -> None:
+    """Store the session by which the server has replaced that of the profile."""
+    if server.renewed == server.credential:
+        return
+    try:
+        selection.store(server.renewed)
+    except ConfigurationError as error:
+        click.echo(f"warning: the new session is not stored: {error}", err=True)
+        click.echo(f"hint: {selection.login_hint}", err=True)
