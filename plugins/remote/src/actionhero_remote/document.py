@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 
 from actionhero import ConfigurationError
 from actionhero.cli import escape
+from actionhero.transport import IDEMPOTENCY_KEY
 from actionhero_remote.credentials import TokenScheme, check_header_name, token_scheme
 from actionhero_remote.input_schemas import InputSchemas, printable
 from actionhero_remote.server_url import DOCUMENT_PATH
@@ -141,6 +142,9 @@ class ApiDocument:
                 schema = parameter.get("content", {}).get(JSON, {}).get("schema", {})
             if location in ("header", "cookie"):
                 check_header_name(key)
+            if location == "header" and key == IDEMPOTENCY_KEY and "x-input" not in parameter:
+                # An option of the command, as in a local call.
+                continue
             if location == "query" and key == "inputs" and schema.get("additionalProperties"):
                 is_open = True
                 continue

@@ -9,7 +9,7 @@ from urllib.parse import quote, urlencode
 import aiohttp
 
 from actionhero import ErrorType, File, InvalidInput, Problem
-from actionhero.transport import find_unsupported, pointer_to
+from actionhero.transport import IDEMPOTENCY_KEY, find_unsupported, pointer_to
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Mapping
@@ -29,15 +29,24 @@ class ActionRequest:
     Args:
         action: The action.
         texts: The values of the options, by input: texts and files.
+        idempotency_key: Identifies the call, for repetitions; `None`: it has no key.
 
     Raises:
         InvalidInput: A value cannot be sent.
     """
 
-    def __init__(self, action: RemoteAction, texts: Mapping[str, list[Any]]) -> None:
+    def __init__(
+        self,
+        action: RemoteAction,
+        texts: Mapping[str, list[Any]],
+        idempotency_key: str | None = None,
+    ) -> None:
         _refuse_unsupported(texts)
         self.method = action.method
         self.headers: list[tuple[str, str]] = []
+        if idempotency_key is not None:
+            value = _header_value(IDEMPOTENCY_KEY, idempotency_key)
+            self.headers.append((IDEMPOTENCY_KEY, value))
         self._fields: list[tuple[str, str | File]] = []
         path, cookies = action.path, SimpleCookie()
         rest = dict(texts)

@@ -74,7 +74,7 @@ class RemoteActionGroup(ActionGroup):
         try:
             if action is None:
                 raise ActionNotFound(document.unknown_message(name))
-            request = ActionRequest(action, text)
+            request = ActionRequest(action, text, context.meta["idempotency_key"])
         except TypedError as error:
             write_error(error, new_identifier())
         _run(context, document, action, request)
@@ -89,8 +89,13 @@ class RemoteActionGroup(ActionGroup):
     show_default=True,
     help="JSON for programs, or a table for people.",
 )
+@click.option(
+    "--idempotency-key",
+    metavar="KEY",
+    help="Identifies the call, so that an action with Idempotent runs once for all repetitions.",
+)
 @click.pass_context
-def call(context: click.Context, format_: str) -> None:
+def call(context: click.Context, format_: str, idempotency_key: str | None) -> None:
     """Call the action NAME of a server. Write its result to stdout as JSON, or its error to stderr.
 
     The options of this command precede NAME, the inputs of the action follow it.
@@ -100,6 +105,7 @@ def call(context: click.Context, format_: str) -> None:
     69 the server or a service is unavailable; 78 an invalid URL, profile or certificate.
     """
     context.meta["format"] = format_
+    context.meta["idempotency_key"] = idempotency_key
 
 
 def _run(
