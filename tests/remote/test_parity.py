@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from tests.conftest import Place
+from tests.remote.foreign_servers import ForeignServer, Reply, document
 
 from actionhero import ErrorType
 
@@ -160,6 +161,36 @@ def test_an_unreadable_file_is_invalid_usage(far: Far) -> None:
 
     assert (command.code, command.stdout) == (2, "")
     assert "cannot read 'missing.txt': No such file or directory" in command.stderr
+
+
+@pytest.mark.parametrize("id", [".", ".."])
+def test_dots_are_no_value_of_a_path(far: Far, id: str) -> None:
+    """Clients and proxies remove them, so another action would run."""
+    command = far.call("book:everywhere", "--id", id)
+
+    assert (command.code, command.stdout) == (65, "")
+    error = json.loads(command.stderr)["error"]
+    assert (error["key"], error["type"]) == ("id", "CONNECTION_ACTION_PARAM_VALIDATION")
+    assert error["message"] == f"Input is {id!r}, which a path cannot contain"
+
+
+def test_a_call_has_an_idempotency_key(far: Far) -> None:
+    """As an option of the command, and not as an input of the action."""
+    parameter = {"in": "header", "name": "Idempotency-Key", "required": True}
+    operation = {"summary": "buy", "operationId": "buy", "parameters": [parameter]}
+    replies = {"/api/swagger": document(paths={"/buy": {"post": operation}}), "/api/buy": Reply()}
+    with ForeignServer(replies).run() as other:
+        call = ("--url", other.url, "call")
+        command = far.run(*call, "--idempotency-key", "k 1", "buy")
+        without = far.run(*call, "buy")
+        usage = far.run(*call, "buy", "--help")
+        broken = far.run(*call, "--idempotency-key", "k\n", "buy")
+
+    keys = [headers.get("Idempotency-Key") for _, path, headers in other.requests if "buy" in path]
+    assert (command.code, without.code, broken.code) == (0, 0, 65)
+    assert keys == ["k 1", None]
+    assert "dempotency" not in usage.stdout
+    assert json.loads(broken.stderr)["error"]["key"] == "Idempotency-Key"
 
 
 def test_an_action_without_a_route_is_unknown(far: Far) -> None:

@@ -54,7 +54,7 @@ class ActionRequest:
             values = rest.pop(description.name, [])
             if location == "path":
                 value = _path_value(description.name, values)
-                path = path.replace(f"{{{key}}}", _quote_segment(value))
+                path = path.replace(f"{{{key}}}", quote(value, safe=""))
             elif location == "header":
                 self.headers += [(key, _header_value(description.name, v)) for v in values]
             elif location == "cookie":
@@ -96,17 +96,18 @@ async def _chunks(file: File) -> AsyncIterator[bytes]:
 
 
 def _path_value(name: str, values: list[Any]) -> str:
-    """Return the value of a parameter of the path, which cannot be empty."""
-    if values and values[-1]:
-        return str(values[-1])
-    message = f"Missing required param: {name}"
-    problem = Problem(pointer_to((name,)), message, "missing")
-    raise InvalidInput(message, type=ErrorType.PARAM_REQUIRED, key=name, problems=(problem,))
-
-
-def _quote_segment(value: str) -> str:
-    # Clients and proxies remove segments of dots, also encoded ones; there is no other way.
-    return quote(value, safe="")
+    """Return the value of a parameter of the path, which can be neither empty nor dots."""
+    if not (values and values[-1]):
+        message = f"Missing required param: {name}"
+        problem = Problem(pointer_to((name,)), message, "missing")
+        raise InvalidInput(message, type=ErrorType.PARAM_REQUIRED, key=name, problems=(problem,))
+    value = str(values[-1])
+    if value in (".", ".."):
+        # Clients and proxies remove such segments, also encoded ones: another action would run.
+        message = f"Input is {value!r}, which a path cannot contain"
+        problem = Problem(pointer_to((name,)), message, "path")
+        raise InvalidInput(message, type=ErrorType.PARAM_VALIDATION, key=name, problems=(problem,))
+    return value
 
 
 def _header_value(name: str, value: str) -> str:
