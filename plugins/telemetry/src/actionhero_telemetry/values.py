@@ -116,7 +116,7 @@ class HistogramValue:
         sum_key: The key of the sum.
     """
 
-    __slots__ = ("_boundaries", "_counts", "_file", "_places", "_sum", "_sum_place")
+    __slots__ = ("_boundaries", "_file", "_places", "_sum_place")
 
     def __init__(
         self,
@@ -127,21 +127,16 @@ class HistogramValue:
     ) -> None:
         self._boundaries = tuple(boundaries)
         self._file, numbers = _try_open(file, [*bucket_keys, sum_key])
-        *buckets, (self._sum_place, self._sum) = numbers
-        self._places = [place for place, _ in buckets]
-        self._counts = [count for _, count in buckets]
+        *self._places, self._sum_place = [place for place, _ in numbers]
 
     def record(self, value: float) -> None:
         """Count a value."""
-        bucket = bisect_left(self._boundaries, value)
-        counts = self._counts
+        place = self._places[bisect_left(self._boundaries, value)]
         # One lock for both numbers, in every call and request.
         with _lock:
             numbers = self._file.numbers
-            counts[bucket] = count = counts[bucket] + 1
-            numbers[self._places[bucket]] = count
-            self._sum = total = self._sum + value
-            numbers[self._sum_place] = total
+            numbers[place] += 1.0
+            numbers[self._sum_place] += value
 
 
 class ValueStore:
