@@ -210,12 +210,17 @@ def test_any_worker_responds_for_all(server: Server) -> None:
 
 def test_another_worker_takes_over_the_listener(server: Server) -> None:
     def listening() -> psutil.Process:
-        return next(
-            worker
-            for worker in server.workers
-            for connection in worker.net_connections("tcp")
-            if connection.laddr.port == server.listener_port and connection.status == "LISTEN"
-        )
+        """Return the worker that listens, once one does: a worker responds to calls before."""
+        deadline = time.monotonic() + 20
+        while time.monotonic() < deadline:
+            for worker in server.workers:
+                if any(
+                    item.laddr.port == server.listener_port and item.status == "LISTEN"
+                    for item in worker.net_connections("tcp")
+                ):
+                    return worker
+            time.sleep(0.05)
+        pytest.fail("no worker listens")
 
     worker = listening()
     worker.kill()
