@@ -142,7 +142,7 @@ class Authentication:
         Raises:
             MalformedRequest: There are several (RFC 6750 §2).
         """
-        found = None
+        match = None
         are_several = False
         for name, scheme in self._sources:
             if name not in headers:
@@ -156,13 +156,13 @@ class Authentication:
                 credentials = self._parse(scheme, values[0])
                 if credentials.scheme not in self._by_scheme:
                     continue
-            if found is not None:
+            if match is not None:
                 are_several = True
-            found = credentials
+            match = credentials
         if are_several:
             names = ", ".join(name for name, _ in self._sources)
             raise MalformedRequest(f"the request has several credentials; send only one of {names}")
-        return found
+        return match
 
     def _parse(self, scheme: str, value: str) -> Credentials:
         """Return the credentials in the value of a header, and remember them if they are read.

@@ -53,7 +53,7 @@ class Identification:
         Refused credentials are recorded in the audit log.
 
         Returns:
-            The principal; `None` without credentials: only the session tells the user.
+            The principal; `None` without credentials: the user is that of the session.
 
         Raises:
             SignInRequired: The credentials are invalid.
