@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from plugins.mcp.tests.conftest import META, TokensPlugin, meta, request
 
-from actionhero import Action, Call, ConnectionTypeNotFound, Inputs, TypedError
+from actionhero import Action, Call, ConnectionTypeNotFound, Inputs, Principal, TypedError
 from actionhero.testing import running_app
 from actionhero_mcp import mcp_client
 from actionhero_mcp import plugin as mcp_plugin
 from actionhero_mcp.elicitation import form_of
+from actionhero_mcp.input_requests import caller_of
 from actionhero_mcp.signing import Signer
 from actionhero_web import plugin as web_plugin
 
@@ -216,3 +217,11 @@ def test_signed_values_have_a_purpose_and_an_end() -> None:
     assert Signer([b"another"]).verify("state", token) is None
     assert token.isascii()
     assert META
+
+
+def test_signed_values_are_bound_to_one_user() -> None:
+    """The number 7 and the text "7" are two of them."""
+    callers = [caller_of(Principal(user)) for user in (7, "7", 8, None)]
+
+    assert len(set(callers)) == 4
+    assert callers[-1] == ""

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
+from actionhero.transport import dumps
 from actionhero_mcp.jsonrpc import RpcError
 from actionhero_mcp.refusals import Refusals
 from actionhero_mcp.revisions import INVALID_PARAMS
@@ -81,7 +82,8 @@ def caller_of(principal: Principal | None) -> str:
         # Each token of an issuer has its own; the client is the same after a refresh.
         claims = principal.claims
         credential = f"bearer/{claims.get('client_id') or claims.get('azp') or ''}"
-    return f"{principal.kind}:{principal.id}:{credential}"
+    # As JSON: the number 7 and the text "7" are two users.
+    return f"{principal.kind}:{dumps(principal.user).decode()}:{credential}"
 
 
 def answers_in(params: dict[str, Any]) -> dict[str, Any]:
