@@ -294,9 +294,9 @@ def settle_all(store: Any) -> None:
 
 
 async def test_a_call_succeeds_while_the_job_store_is_away(
-    members: Members, tmp_path: Path
+    members: Members, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """The job is stored with the data, and is sent once Redis is back."""
+    """The job is stored with the data, and is sent once Redis is back. It is no error."""
     with throw_away_redis() as redis:
         async with application(members, tmp_path, {"REDIS_URL": redis.url}) as app:
             tasks = app.get(Tasks)
@@ -315,6 +315,8 @@ async def test_a_call_succeeds_while_the_job_store_is_away(
             assert rows == 5
             assert [job.inputs["name"] for job in jobs] == ["0", "1", "2", "3", "4"]
             assert await members.Member.all().count() == 6
+            logged = [record for record in caplog.records if record.name == "actionhero.db"]
+            assert {record.levelname for record in logged} == {"WARNING"}
 
 
 async def test_invalid_inputs_of_a_job_are_not_an_error_of_the_client(

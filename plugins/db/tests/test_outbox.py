@@ -311,6 +311,23 @@ async def test_a_message_that_cannot_be_sent_does_not_stop_others(
     assert len(caplog.records) == 3
 
 
+async def test_a_rejected_message_that_is_sent_later_is_forgotten(
+    app: RunningApp, outbox: Outbox, receiver: Receiver, sweeper: OutboxSweeper
+) -> None:
+    """So the errors of any number of messages are logged, one after the other."""
+    assert isinstance(outbox, DatabaseOutbox)
+    receiver.rejected = b"bad"
+    async with app.get(Database).transaction():
+        await outbox.add(TOPIC, [letter(b"bad")])
+    rejected = set(outbox.deliveries[TOPIC]._rejected)
+    receiver.rejected = b""
+
+    count = await sweeper.sweep(0)
+
+    assert (len(rejected), count) == (1, 1)
+    assert outbox.deliveries[TOPIC]._rejected == set()
+
+
 async def test_concurrent_sweeps_send_a_message_once_on_postgresql(
     people: Any, postgres_url: str
 ) -> None:

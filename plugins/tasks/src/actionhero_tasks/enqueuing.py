@@ -92,11 +92,17 @@ class Enqueuing:
         return tick.is_new
 
     async def add(self, jobs: list[NewJob]) -> list[str]:
-        """Add jobs to the store, and return their ids."""
+        """Add jobs to the store, and return their ids.
+
+        Raises:
+            InvalidInput: A text cannot be stored.
+            ServiceUnavailable: The store cannot be reached.
+        """
         # Opened by the first job: a command line call needs no second connection for it.
         store = self._client.opened
         if store is not None and len(jobs) == 1:
-            id = await store.add_pipelined(jobs[0])
+            with typed_errors():
+                id = await store.add_pipelined(jobs[0])
             if id is not None:
                 return [id]
         return await self._client.use(lambda store: store.add(jobs))
@@ -116,11 +122,11 @@ class Enqueuing:
     async def _store(self, jobs: list[NewJob]) -> Enqueued:
         jobs = await self._chain.before(jobs)
         transactional = self.transactional
-        with typed_errors():
-            if transactional is not None and transactional.in_transaction:
+        if transactional is not None and transactional.in_transaction:
+            with typed_errors():
                 ids = await transactional.enqueue(jobs)
-            else:
-                ids = ids_of(jobs, await self.add(jobs))
+        else:
+            ids = ids_of(jobs, await self.add(jobs))
         await self._chain.after(jobs, ids)
         return jobs, ids
 

@@ -61,6 +61,7 @@ class Delivery:
         except (ServiceUnavailable, TimeoutError) as error:
             self._begin_pause(error)
             return []
+        self._rejected.difference_update(sent)
         if self._pause.failures:
             self._pause.reset()
             logger.warning("messages of the outbox topic %r are sent again", self.topic)
