@@ -12,7 +12,7 @@ from actionhero import RunMode
 from actionhero.testing import running_app
 from actionhero_redis.testing import throw_away_redis
 from actionhero_tasks import Tasks, TasksSettings
-from actionhero_tasks.job import StoreUnavailable
+from actionhero_tasks.job import BrokerUnavailable, StoreUnavailable
 from actionhero_tasks.stores.sqlite.store import SqliteStore
 
 if TYPE_CHECKING:
@@ -94,3 +94,17 @@ async def test_a_redis_store_is_checked_on_the_connection_of_the_event_loop(
 
     assert (healthy["checks"]["queue"], unhealthy["checks"]["queue"]) == (True, False)
     assert calls == []
+
+
+async def test_an_outage_of_the_broker_is_no_reason_to_send_no_requests(tasks_app: Any) -> None:
+    """Jobs are stored, and sent later; a start needs the broker."""
+    url = "amqp://127.0.0.1:1/"
+    async with tasks_app(mode=RunMode.CLI, store="embedded", broker_url=url) as app:
+        tasks = app.get(Tasks)
+        await tasks.use(lambda store: store.ping())
+
+        status = await app.call("status")
+        with pytest.raises(BrokerUnavailable, match=r"RabbitMQ at 127\.0\.0\.1:1: "):
+            await tasks.check_broker()
+
+    assert status["checks"]["queue"] is True

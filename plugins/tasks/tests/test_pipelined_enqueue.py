@@ -178,3 +178,46 @@ async def test_during_a_hang_each_enqueue_fails_within_the_timeout_of_its_own(
     many = await tasks.use(lambda store: store.jobs(JobState.READY, "many", limit=1000))
     assert id in await ready_ids(tasks)
     assert {job.id for job in many} <= set(added)
+
+
+async def test_an_outage_during_a_fan_out_is_reported(
+    tasks: Tasks, server: ThrowAwayRedis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As everywhere. It ends once it has been closed, which is repeated for a while."""
+    monkeypatch.setattr("actionhero_tasks.tasks.CLOSE_SECONDS", 60)
+    closed = asyncio.Event()
+    use = tasks.use
+    ids: list[str] = []
+
+    async def use_store(function: Callable[[Any], Any]) -> Any:
+        try:
+            return await use(function)
+        except ServiceUnavailable:
+            closed.set()
+            raise
+
+    monkeypatch.setattr(tasks, "use", use_store)
+    opened = tasks.store.open_batch
+
+    def open_batch(id: str, then: Any) -> None:
+        ids.append(id)
+        opened(id, then)
+
+    monkeypatch.setattr(tasks.store, "open_batch", open_batch)
+
+    def numbers() -> Iterator[dict[str, int]]:
+        yield {"n": 1}
+        server.kill()
+        yield {"n": 2}
+
+    fan_out = asyncio.create_task(tasks.fan_out(Work, numbers(), batch=1))
+    await closed.wait()
+    server.start()
+    with pytest.raises(ServiceUnavailable):
+        await fan_out
+
+    status = await tasks.fan_out_status(ids[0])
+    assert (status.total, status.completed) == (1, 0)
+    batch = await tasks.use(lambda store: store.batch(ids[0]))
+    assert batch is not None
+    assert batch.closed

@@ -53,6 +53,7 @@ class TasksInitializer(Initializer):
             app.secret_key()
         try:
             await self._tasks.check()
+            await self._tasks.check_broker()
         except BrokerUnavailable as error:
             raise UnavailableError(
                 f"cannot use the broker of jobs: {error}; start it, or set "
@@ -69,7 +70,10 @@ class TasksInitializer(Initializer):
             await asyncio.to_thread(self._tasks.close)
 
     async def check(self) -> None:
-        """Raise if the store cannot be used."""
+        """Raise if the store cannot be used.
+
+        While a message broker cannot be used, jobs are stored nevertheless, and sent later.
+        """
         if self._tasks is not None:
             await self._tasks.check()
 

@@ -75,13 +75,16 @@ class StoreClient:
             return await self._executor.run(lambda: function(self.store))
 
     async def check(self) -> None:
-        """Raise the error of the store, or of the broker, if it cannot be used now.
+        """Raise the error of the store if it cannot be used now.
 
-        Once the store is open, no thread is involved, unless it is busy or there is a broker.
+        Once the store is open, no thread is involved, unless it is busy.
         """
         store = self.opened
         if store is None or not await store.ping_nowait():
             await self._executor.run(lambda: self.store.ping())
+
+    async def check_broker(self) -> None:
+        """Raise the error of the message broker, if there is one, and it cannot be used now."""
         if self._delivery is not None:
             # Not in the thread of the store, for which the broker may take too long.
             await asyncio.to_thread(self._delivery.ping)
