@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
+import math
+from typing import Any
 
 import pytest
 
@@ -63,3 +65,23 @@ def test_retry_after_of_an_error_extends_the_delay() -> None:
     error = RateLimited("slowly", retry_after_seconds=120)
 
     assert retry_decision(claim(), error, POLICY).delay_ms == 120_000
+
+
+@pytest.mark.parametrize(
+    ("seconds", "delay_ms"),
+    [
+        (60.5, 60_500),
+        (10**30, 36_500 * 86_400_000),
+        (math.inf, 36_500 * 86_400_000),
+        (math.nan, 10_000),
+        (-1, 10_000),
+    ],
+)
+def test_retry_after_is_a_delay_that_stores_can_write(seconds: Any, delay_ms: int) -> None:
+    """Whatever number the code of an action has set."""
+    policy = dataclasses.replace(POLICY, jitter=(1.0, 1.0))
+    error = RateLimited("slowly", retry_after_seconds=seconds)
+
+    delay = retry_decision(claim(), error, policy).delay_ms
+
+    assert (delay, type(delay)) == (delay_ms, int)

@@ -96,3 +96,29 @@ async def test_progress_that_is_no_finite_number_fails_the_job_only(
         after = await ended(tasks, Echo)
 
     assert (job.state, after.state) == (state, JobState.DONE)
+
+
+async def test_a_result_that_the_store_cannot_write_fails_its_job_only(
+    tasks_app: Callable[..., Any], caplog: pytest.LogCaptureFixture
+) -> None:
+    """It is dead-lettered, and the jobs that end at the same time are not affected."""
+    async with tasks_app(Echo) as app:
+        tasks = app.get(Tasks)
+        store: Any = tasks.store
+        settle_and_claim = store.settle_and_claim
+
+        def faulty(worker_id: str, queues: Any, limit: int, settlements: Any = ()) -> Any:
+            if any(item.id == bad and item.kind == "done" for item in settlements):
+                raise OverflowError("too large")
+            return settle_and_claim(worker_id, queues, limit, settlements)
+
+        store.settle_and_claim = faulty
+        ids = await tasks.enqueue_many(Echo, [{}] * 20)
+        bad = ids[7]
+        jobs = [await tasks.wait(id, timedelta(seconds=30)) for id in ids]
+
+    assert [job.state for job in jobs] == [
+        JobState.DEAD if job.id == bad else JobState.DONE for job in jobs
+    ]
+    assert jobs[7].error["message"] == "its result could not be stored"
+    assert f"the result of job {bad} cannot be stored" in caplog.messages

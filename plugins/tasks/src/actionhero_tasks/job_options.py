@@ -68,6 +68,12 @@ def milliseconds(time: timedelta) -> int:
     return time // timedelta(milliseconds=1)
 
 
+def retry_delay_ms(delay_ms: float) -> int:
+    """Return the delay of a retry as a store can write it: a whole number up to `MAX_DELAY`."""
+    # In this order, not a number becomes 0.
+    return int(min(max(0, delay_ms), milliseconds(MAX_DELAY)))
+
+
 def check_priority(priority: int) -> None:
     """Raise `InvalidInput` if a priority is out of bounds, and `TypeError` if it is no integer."""
     if type(priority) is not int:

@@ -15,6 +15,7 @@ from actionhero_tasks.dramatiq.consumer import JobConsumer, call_store
 from actionhero_tasks.dramatiq.messages import JobMessage, current_message
 from actionhero_tasks.dramatiq.signals import SignalTable
 from actionhero_tasks.job import JobState, NewJob
+from actionhero_tasks.job_options import retry_delay_ms
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -127,7 +128,7 @@ class JobBroker(Broker):
         current = current_message.get()
         if current is not None and current.is_retry(message):
             # The job of the failed message is settled as one to retry, in one step.
-            current.retry_delay_ms = delay or 0
+            current.retry_delay_ms = retry_delay_ms(delay or 0)
         else:
             self._add(message, delay)
         self.emit_after("enqueue", message, delay)

@@ -9,6 +9,7 @@ from actionhero import ErrorType
 from actionhero.transport import backoff_seconds
 from actionhero_tasks.envelope import encode_error
 from actionhero_tasks.job import Settlement, SettlementKind
+from actionhero_tasks.job_options import retry_delay_ms
 
 if TYPE_CHECKING:
     from actionhero import TypedError
@@ -57,5 +58,6 @@ def retry_decision(claim: Claim, error: TypedError, policy: RetryPolicy) -> Sett
         return Settlement(claim.id, claim.token, SettlementKind.DEAD, error=encoded)
     delay_ms = policy.delay_ms(attempts)
     if error.retry_after_seconds is not None:
-        delay_ms = max(delay_ms, error.retry_after_seconds * 1000)
+        # Code without types may set any number.
+        delay_ms = max(delay_ms, retry_delay_ms(error.retry_after_seconds * 1000))
     return Settlement(claim.id, claim.token, SettlementKind.RETRY, error=encoded, delay_ms=delay_ms)

@@ -252,8 +252,34 @@ class Worker:
     def _settle_and_claim(self, limit: int, unsettled: list[Settlement]) -> list[Claim]:
         if limit <= 0 and not unsettled:
             return []
+        try:
+            return self._step(limit, unsettled)
+        except StoreUnavailable:
+            raise
+        except Exception:
+            if not unsettled:
+                raise
+            logger.exception("a step of the worker has failed; settling each job alone")
+        return [claim for settlement in unsettled for claim in self._settle_alone(settlement)]
+
+    def _settle_alone(self, settlement: Settlement) -> list[Claim]:
+        """Settle a job; dead-letter it if the store cannot write its settlement."""
+        try:
+            return self._step(0, [settlement])
+        except StoreUnavailable:
+            raise
+        except Exception as error:
+            facts = {"job": settlement.id}
+            logger.exception("the result of job %s cannot be stored", settlement.id, extra=facts)
+            document = dumps(
+                {"message": "its result could not be stored", "type": type(error).__name__}
+            )
+            dead = Settlement(settlement.id, settlement.token, SettlementKind.DEAD, error=document)
+            return self._step(0, [dead])
+
+    def _step(self, limit: int, settlements: list[Settlement]) -> list[Claim]:
         claims, rejected = self._source.settle_and_claim(
-            self.worker_id, self._queues, limit, unsettled
+            self.worker_id, self._queues, limit, settlements
         )
         for id in rejected:
             logger.warning(
@@ -261,7 +287,7 @@ class Worker:
                 id,
                 extra={"job": id},
             )
-        self._on_settled(unsettled, rejected)
+        self._on_settled(settlements, rejected)
         return claims
 
     def _wait(self, seconds: float, *, has_capacity: bool, claims: list[Claim]) -> None:
