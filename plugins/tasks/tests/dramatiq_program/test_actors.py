@@ -87,6 +87,35 @@ async def test_a_running_actor_is_cancelled(tasks_app: Callable[..., Any]) -> No
     assert interrupted == [JobInterrupted]
 
 
+async def test_a_job_does_not_wait_for_the_blocked_thread_of_a_cancelled_one(
+    tasks_app: Callable[..., Any],
+) -> None:
+    """Code that does not return to Python is not interrupted, so another thread runs the job."""
+    started, resume = threading.Event(), threading.Event()
+
+    @dramatiq.actor
+    def block() -> None:
+        started.set()
+        resume.wait()
+
+    @dramatiq.actor
+    def work() -> int:
+        return 1
+
+    try:
+        async with tasks_app(concurrency=1) as app:
+            tasks = app.get(Tasks)
+            id = block.send().message_id
+            await asyncio.to_thread(started.wait, 30)
+            await tasks.cancel(id)
+            cancelled = await tasks.wait(id)
+            job = await tasks.wait(work.send().message_id)
+    finally:
+        resume.set()
+
+    assert (cancelled.state, job.result) == (JobState.CANCELLED, 1)
+
+
 async def test_log_lines_of_an_actor_have_the_id_of_its_job(tasks_app: Callable[..., Any]) -> None:
     """Of each job, although the threads are shared."""
     stream = io.StringIO()

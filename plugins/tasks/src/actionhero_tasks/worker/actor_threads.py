@@ -54,6 +54,8 @@ class ActorThreads:
         self._queue: PriorityQueue[Any] = PriorityQueue()
         self._threads: list[_Thread] = []
         self._busy = 0
+        #: Threads that may still process a message whose job was cancelled or released.
+        self._blocked: set[_Thread] = set()
         self._numbers = itertools.count()
 
     async def run(self, claim: Claim) -> Settlement:
@@ -71,7 +73,9 @@ class ActorThreads:
         settled: asyncio.Future[Settlement] = self._loop.create_future()
         message.on_settlement = lambda settlement: self._set(settled, settlement)
         self._busy += 1
-        if self._busy > len(self._threads):
+        if self._blocked:
+            self._blocked = {thread for thread in self._blocked if thread.is_blocked}
+        if self._busy > len(self._threads) - len(self._blocked):
             self._start_thread()
         self._queue.put(
             _Item(self._broker.get_actor(claim.action).priority, next(self._numbers), message)
@@ -80,8 +84,7 @@ class ActorThreads:
             return await settled
         except asyncio.CancelledError:
             message.is_abandoned = True
-            for thread in self._threads:
-                thread.interrupt(message)
+            self._blocked |= {thread for thread in self._threads if thread.interrupt(message)}
             raise
         finally:
             self._busy -= 1
@@ -163,11 +166,22 @@ class _Thread(WorkerThread):
         self._lock = threading.Lock()
         self._current: Any = None
 
-    def interrupt(self, message: JobMessage) -> None:
-        """Interrupt the thread if it processes a message."""
+    @property
+    def is_blocked(self) -> bool:
+        """Whether the thread processes a message whose job was cancelled or released."""
+        message = self._current
+        return message is not None and message.is_abandoned
+
+    def interrupt(self, message: JobMessage) -> bool:
+        """Interrupt the thread if it processes a message, and return whether it does.
+
+        It continues until it executes Python code.
+        """
         with self._lock:
-            if self._current is message and self.ident is not None:
-                raise_thread_exception(self.ident, JobInterrupted)
+            if self._current is not message or self.ident is None:
+                return False
+            raise_thread_exception(self.ident, JobInterrupted)
+            return True
 
     def process_message(self, message: Any) -> None:
         """Process a message as dramatiq does."""
@@ -178,10 +192,14 @@ class _Thread(WorkerThread):
         # The exception may be raised after the message was processed.
         with contextlib.suppress(JobInterrupted):
             with self._lock:
+                if message.is_abandoned:
+                    return
                 self._current = message
             self._process(message)
             with self._lock:
                 self._current = None
+        # If it was raised.
+        self._current = None
 
     def _process(self, message: JobMessage) -> None:
         broker: Any = self.broker
