@@ -220,10 +220,8 @@ def _for_each(context: CommandContext, ids: tuple[str, ...], every: bool, operat
                 else:
                     missing.append(id)
                 advance(1)
-            while every and (records := store.jobs(JobState.DEAD)):
-                # A job that another process has changed is no longer listed either.
-                done += sum(getattr(store, operation)(record.id) for record in records)
-                advance(len(records))
+            if every:
+                done = change_all_dead(store, operation, advance)
         return done, missing
 
     with audited(app, context, f"tasks.{operation}", {"jobs": "all" if every else ids}) as facts:
@@ -234,6 +232,24 @@ def _for_each(context: CommandContext, ids: tuple[str, ...], every: bool, operat
         click.echo(f"unknown dead letter {id!r}", err=True)
     if missing:
         sys.exit(1)
+
+
+def change_all_dead(store: JobInspection, operation: str, advance: Callable[[int], None]) -> int:
+    """Retry or discard all dead letters, and return how many there were.
+
+    In pages, the newest first, so that a job that fails again meanwhile is not retried twice.
+
+    Args:
+        store: The store.
+        operation: `retry` or `discard`.
+        advance: Called with the number of jobs of each page.
+    """
+    done, before = 0, None
+    while records := store.jobs(JobState.DEAD, before=before):
+        before = records[-1].seq
+        done += sum(getattr(store, operation)(record.id) for record in records)
+        advance(len(records))
+    return done
 
 
 @contextlib.contextmanager
