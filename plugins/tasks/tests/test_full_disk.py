@@ -68,12 +68,13 @@ async def test_the_application_is_not_ready_on_a_full_disk(small_disk: Path) -> 
         before = await failures()
         fill(small_disk)
         during = await failures()
-        with pytest.raises(ServiceUnavailable):
+        with pytest.raises(ServiceUnavailable) as raised:
             await app.get(Tasks).enqueue_many(Work, [{}] * 2000)
         (small_disk / "ballast").unlink()
         after = await failures()
         await app.get(Tasks).enqueue(Work)
 
     assert before == after == []
+    assert "disk is full" in str(raised.value.__cause__)
     assert len(during) == 2
     assert all("the disk is full; free space on it" in problem for problem in during)

@@ -62,10 +62,12 @@ class JobsFile:
             connection.execute("BEGIN IMMEDIATE")
             try:
                 yield connection
+                connection.execute("COMMIT")
             except BaseException:
-                connection.execute("ROLLBACK")
+                # SQLite itself rolls back after some errors, such as a full disk.
+                if connection.in_transaction:
+                    connection.execute("ROLLBACK")
                 raise
-            connection.execute("COMMIT")
 
     def version(self) -> int:
         """Return a number that changes when another process has written."""
