@@ -13,7 +13,7 @@ import time
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from tortoise.exceptions import DBConnectionError
+from tortoise.exceptions import DBConnectionError, OperationalError
 
 from actionhero import Action, Call, Inputs, InvalidInput, RunMode, UnavailableError
 from actionhero.errors import ErrorType
@@ -186,6 +186,22 @@ async def test_the_wait_for_a_locked_sqlite_file_has_a_limit(people: Any, tmp_pa
         assert outcome.error is not None
         assert outcome.error.type is ErrorType.SERVICE_UNAVAILABLE
         assert await app.call("add", email="ada@example.org") == 1
+
+
+async def test_errors_are_told_apart_by_their_code_and_not_by_their_text(
+    people: Any, tmp_path: Path
+) -> None:
+    """A name in a faulty statement is no sign of an unavailable file."""
+    environ = {"DATABASE_URL": f"sqlite://{tmp_path / 'test.sqlite3'}"}
+    async with running_app(plugin, people, environ=environ) as app:
+        database = app.get(Database)
+        client = await database.connection()
+        for statement in ("SELECT locked FROM person", "SELECT * FROM busy"):
+            with pytest.raises(OperationalError, match=r"no such (column|table): (locked|busy)"):
+                await client.execute_query(statement)
+            with pytest.raises(OperationalError, match=r"no such (column|table): (locked|busy)"):
+                async with database.transaction():
+                    await (await database.connection()).execute_query(statement)
 
 
 @pytest.mark.parametrize(

@@ -48,8 +48,19 @@ sqlite3.register_adapter(datetime.time, datetime.time.isoformat)
 
 #: How often the switch to write-ahead logging is tried.
 RETRY_SECONDS: Final = 0.02
-#: Parts of the messages of SQLite about a file that is locked or cannot be used.
-_UNAVAILABLE: Final = ("locked", "busy", "unable to open", "disk i/o", "readonly", "disk is full")
+#: The codes of errors of a file that is locked or cannot be used.
+_UNAVAILABLE: Final = frozenset(
+    {
+        sqlite3.SQLITE_BUSY,
+        sqlite3.SQLITE_CANTOPEN,
+        sqlite3.SQLITE_FULL,
+        sqlite3.SQLITE_IOERR,
+        sqlite3.SQLITE_LOCKED,
+        sqlite3.SQLITE_READONLY,
+    }
+)
+#: The bits of a code that have no details.
+_PRIMARY_CODE: Final = 0xFF
 
 
 def translate_error(error: Exception) -> Exception:
@@ -61,9 +72,10 @@ def translate_error(error: Exception) -> Exception:
     if isinstance(error, TimeoutError):
         return DBConnectionError(str(error))
     if isinstance(error, sqlite3.OperationalError | OperationalError):
-        text = str(error)
-        if any(part in text.lower() for part in _UNAVAILABLE):
-            return DBConnectionError(text)
+        # Tortoise wraps the exception of the driver.
+        driver_error = error if isinstance(error, sqlite3.Error) else next(iter(error.args), None)
+        if getattr(driver_error, "sqlite_errorcode", 0) & _PRIMARY_CODE in _UNAVAILABLE:
+            return DBConnectionError(str(error))
         return error if isinstance(error, OperationalError) else OperationalError(error)
     if isinstance(error, sqlite3.IntegrityError):
         return IntegrityError(error)
