@@ -184,9 +184,9 @@ async def test_an_outage_during_a_fan_out_is_reported(
     tasks: Tasks, server: ThrowAwayRedis, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """As everywhere. It ends once it has been closed, which is repeated for a while."""
-    monkeypatch.setattr("actionhero_tasks.tasks.CLOSE_SECONDS", 60)
+    monkeypatch.setattr("actionhero_tasks.enqueuing.CLOSE_SECONDS", 60)
     closed = asyncio.Event()
-    use = tasks.use
+    use = tasks._client.use
     ids: list[str] = []
 
     async def use_store(function: Callable[[Any], Any]) -> Any:
@@ -196,7 +196,7 @@ async def test_an_outage_during_a_fan_out_is_reported(
             closed.set()
             raise
 
-    monkeypatch.setattr(tasks, "use", use_store)
+    monkeypatch.setattr(tasks._client, "use", use_store)
     opened = tasks.store.open_batch
 
     def open_batch(id: str, then: Any) -> None:

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 import dataclasses
+import logging
+import time
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
-from actionhero import Transactions
+from actionhero import ServiceUnavailable, Transactions
+from actionhero.transport import Backoff
 from actionhero_tasks.reports import JobId
 from actionhero_tasks.store_client import typed_errors
 from actionhero_tasks.transactional_enqueuer import TransactionalEnqueuer, ids_of
@@ -22,6 +26,12 @@ if TYPE_CHECKING:
     from actionhero_tasks.store_client import StoreClient
 
     Create = Callable[[], list[NewJob]]
+
+logger = logging.getLogger("actionhero.tasks")
+
+#: How long the end of a fan-out is tried, and the first and the longest delay between attempts.
+CLOSE_SECONDS: Final = 10.0
+CLOSE_BACKOFF_SECONDS: Final = (0.1, 1.0)
 
 
 class Enqueuing:
@@ -63,6 +73,23 @@ class Enqueuing:
     async def enqueue_batch(self, action: type[Action] | str, create: Create) -> list[JobId]:
         """Create jobs, and add them to the store, regardless of a transaction."""
         return await self._observe(action, create, self._store_now)
+
+    async def close_batch(self, id: str) -> None:
+        """Close a fan-out, which is tried for a while, because nothing else closes it.
+
+        Raises:
+            ServiceUnavailable: The store cannot be reached.
+        """
+        backoff = Backoff(*CLOSE_BACKOFF_SECONDS)
+        deadline = time.monotonic() + CLOSE_SECONDS
+        while True:
+            try:
+                return await self._client.use(lambda store: store.close_batch(id))
+            except ServiceUnavailable:
+                if time.monotonic() >= deadline:
+                    logger.error("the fan-out %s could not be closed, and does not end", id)
+                    raise
+                await asyncio.sleep(backoff.next_seconds())
 
     async def enqueue_scheduled(self, action: str, fire_ms: int, *, overlap: bool) -> bool:
         """Add the job for a time of a schedule, and return whether it is new."""

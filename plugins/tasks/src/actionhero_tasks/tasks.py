@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
-import logging
-import time
 from operator import methodcaller
 from typing import TYPE_CHECKING, Any, Final, Never, TypeVar
 
 from actionhero import NotFound, ServiceUnavailable
-from actionhero.transport import Backoff, new_identifier
+from actionhero.transport import new_identifier
 from actionhero_tasks.batching import in_batches
 from actionhero_tasks.broker_signals import BrokerSignals
 from actionhero_tasks.encryption import Encryption
@@ -38,17 +36,12 @@ if TYPE_CHECKING:
 
 Result = TypeVar("Result")
 
-logger = logging.getLogger("actionhero.tasks")
-
 #: The states of a job that has ended.
 FINAL_STATES: Final = frozenset({JobState.DONE, JobState.DEAD, JobState.CANCELLED})
 #: How often `wait` polls.
 POLL_SECONDS: Final = 0.05
 #: How many jobs of a fan-out are read in one step.
 PAGE: Final = 200
-#: How long the end of a fan-out is tried, and the first and the longest delay between attempts.
-CLOSE_SECONDS: Final = 10.0
-CLOSE_BACKOFF_SECONDS: Final = (0.1, 1.0)
 
 
 class Tasks:
@@ -189,25 +182,8 @@ class Tasks:
                 await self._enqueuing.enqueue_batch(action, create)
         finally:
             # After an error too, so that the fan-out ends when the jobs enqueued so far have.
-            await self._close_fan_out(id)
+            await self._enqueuing.close_batch(id)
         return id
-
-    async def _close_fan_out(self, id: str) -> None:
-        """Close a fan-out, which is tried for a while, because nothing else closes it.
-
-        Raises:
-            ServiceUnavailable: The store cannot be reached.
-        """
-        backoff = Backoff(*CLOSE_BACKOFF_SECONDS)
-        deadline = time.monotonic() + CLOSE_SECONDS
-        while True:
-            try:
-                return await self.use(lambda store: store.close_batch(id))
-            except ServiceUnavailable:
-                if time.monotonic() >= deadline:
-                    logger.error("the fan-out %s could not be closed, and does not end", id)
-                    raise
-                await asyncio.sleep(backoff.next_seconds())
 
     async def enqueue_scheduled(
         self, action: RegisteredAction, fire_ms: int, *, overlap: bool

@@ -15,12 +15,7 @@ from actionhero_redis import Script
 from actionhero_tasks.job import BatchRecord, Claim, JobState, StoreUnavailable, Totals
 from actionhero_tasks.stores.redis import scripts
 from actionhero_tasks.stores.redis.outbox import SCRIPTS, RedisOutbox
-from actionhero_tasks.stores.redis.values import (
-    arguments_of,
-    counts_of,
-    limit_arguments,
-    record_of,
-)
+from actionhero_tasks.stores.redis.values import arguments_of, counts_of, limit_arguments, record_of
 from actionhero_tasks.stores.redis.wake_listener import WakeListener
 from actionhero_tasks.stores.store import LOST_ERROR, MAX_DELIVERIES, JobStore
 
