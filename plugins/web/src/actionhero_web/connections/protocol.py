@@ -221,7 +221,8 @@ class HttpProtocol(RequestHandler):
         if self.transport is None or is_waiting:
             return False
         if request is not None and request.writer.output_size and not self._is_writing:
-            # A response that waits for events: the client is gone.
+            # A stream that waits for its next item: the client is most probably gone, and the call
+            # has to be cancelled. No bytes of a response are left that could be sent ahead.
             return False
         if self.framer.in_body:
             self._fail_body("the connection was closed within the body")
