@@ -62,8 +62,8 @@ def check_actions(
         name = getattr(action, "name", None)
         title = name if isinstance(name, str) and name else action.__qualname__
         where = f"action {title!r} ({source_of(action)}, {owner})"
-        for found, new in zip(findings, _check_action(action, where, known, seen), strict=True):
-            found += new
+        for messages, new in zip(findings, _check_action(action, where, known, seen), strict=True):
+            messages += new
         for item in _items(action.requires):
             if isinstance(item, types.FunctionType) and not accepts(item, 1):
                 findings.errors.append(

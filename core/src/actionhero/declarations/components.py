@@ -26,7 +26,7 @@ ESCAPE: Final = "if it is your own, begin its name with an underscore, or write 
 
 
 def check_components(
-    found: Mapping[type, Iterable[type]],
+    classes: Mapping[type, Iterable[type]],
     initializers: Iterable[Initializer],
     middleware: Iterable[Middleware],
     describe: Callable[[object], str],
@@ -34,7 +34,7 @@ def check_components(
     """Return the errors in the attributes and methods of all components but actions.
 
     Args:
-        found: The classes of the application package, by their base classes.
+        classes: The classes of the application package, by their base classes.
         initializers: All initializers.
         middleware: The middleware around every call.
         describe: Returns the class of an object and its plugin, for messages.
@@ -43,7 +43,7 @@ def check_components(
     for initializer in initializers:
         where = f"initializer {describe(initializer)}"
         errors += check_component(type(initializer), Initializer, where)
-    for base, components in found.items():
+    for base, components in classes.items():
         # Actions have attributes of plugins, and are checked separately.
         if base not in {Action, Initializer}:
             for component in components:

@@ -194,18 +194,18 @@ class OutputSchema:
 
     def _refuse_undeclared(self, value: Any, conformed: Any) -> None:
         complete, declared = self._views(conformed)
-        found = list(_undeclared(complete, declared, ()))
+        locations = list(_undeclared(complete, declared, ()))
         try:
             self._validate(value, extra="forbid")
         except ValidationError as error:
             # Models may allow undeclared fields themselves.
-            found += [
+            locations += [
                 detail["loc"]
                 for detail in error.errors(include_url=False, include_context=False)
                 if detail["type"] == "extra_forbidden" and not _contains(declared, detail["loc"])
             ]
-        if found:
-            places = dict.fromkeys(pointer_to(place) for place in found)
+        if locations:
+            places = dict.fromkeys(pointer_to(place) for place in locations)
             raise self._mismatch([f"{place}: not declared" for place in places])
 
     def _json_types(self, value: Any) -> Any:

@@ -58,9 +58,9 @@ class TypedCalls(ABC):
         if not instance:
             return await self._call(action, inputs)
         if isinstance(action, str) or inputs or len(instance) > 1:
-            given = f"{action!r}, …" if isinstance(action, str) else f"{action.__name__}, …"
+            arguments = f"{action!r}, …" if isinstance(action, str) else f"{action.__name__}, …"
             raise TypeError(
-                f"call({given}) has positional inputs; write call('greet', name='Ada'), or "
+                f"call({arguments}) has positional inputs; write call('greet', name='Ada'), or "
                 "call(Greet, GreetInputs(name='Ada'))"
             )
         return await self._call_class(action, instance[0])

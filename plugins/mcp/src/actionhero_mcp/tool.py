@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Final, Literal, TypeAlias
+from typing import Any, Literal, TypeAlias
 
+from actionhero.transport import HEADER_NAME
 from actionhero_mcp.declaration_checks import check_name, check_scopes
 
 #: How the text block of a result is made: JSON, Markdown, or a function of the value.
 Text: TypeAlias = Literal["json", "markdown"] | Callable[[Any], str]
-
-#: A token (RFC 9110 §5.6.2).
-_HEADER: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,5 +64,5 @@ class Tool:
             raise ValueError(f"text is {self.text!r}; write 'json', 'markdown' or a function")
         names = [name.lower() for name in self.header.values()]
         for name in names:
-            if not _HEADER.fullmatch(name) or names.count(name) > 1:
+            if not HEADER_NAME.fullmatch(name) or names.count(name) > 1:
                 raise ValueError(f"the header {name!r} is invalid, or used twice")

@@ -131,8 +131,8 @@ class ObservedDispatcher(Dispatcher):
         return Dispatcher._dispatch_action(self, request, path, query)
 
     def _route_of(self, match: Match[RegisteredAction] | NoMatch) -> str:
-        found = match if isinstance(match, Match) else match_of_other_method(match)
-        return "" if found is None else self._prefix + found.route.path
+        route_match = match if isinstance(match, Match) else match_of_other_method(match)
+        return "" if route_match is None else self._prefix + route_match.route.path
 
     def _ended(
         self, request: web.Request, marks: list[Any], route: str | None, status: int | None

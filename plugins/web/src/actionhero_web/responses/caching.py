@@ -98,12 +98,12 @@ def cache_control(
     names = {directive.partition("=")[0].lower() for directive in directives}
     if names & _NOT_SHARED:
         return control
-    kept = [
+    rest = [
         directive
         for directive in directives
         if directive.partition("=")[0].lower() not in {"public", "s-maxage"}
     ]
-    return ", ".join(["private", *filter(None, kept)])
+    return ", ".join(["private", *filter(None, rest)])
 
 
 def _seconds(name: str, age: Any) -> int | None:

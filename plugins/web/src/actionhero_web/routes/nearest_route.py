@@ -48,8 +48,8 @@ class NearestRoute:
         """Return the nearest route, one with the same method if there is one."""
         for other in sorted(self._paths, key=lambda each: each != method):
             # The prefix is forgotten often.
-            for wanted in (self._prefix + path.rstrip("/"), path[:_MAX_PATH]):
-                near = difflib.get_close_matches(wanted, self._paths[other], n=1, cutoff=0.75)
+            for candidate in (self._prefix + path.rstrip("/"), path[:_MAX_PATH]):
+                near = difflib.get_close_matches(candidate, self._paths[other], n=1, cutoff=0.75)
                 if near:
                     return f"{other} {near[0]}"
         return None
