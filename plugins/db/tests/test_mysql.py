@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import datetime
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from tortoise.exceptions import DBConnectionError, IntegrityError, OperationalError
-from tortoise.transactions import in_transaction
 
 from actionhero import UnavailableError
 from actionhero.testing import free_port, running_app
@@ -113,14 +113,18 @@ async def test_the_wait_for_a_connection_has_a_limit(row: Any) -> None:
     assert await row.all().count() == 0
 
 
-async def test_a_cancelled_statement_leaves_no_result_in_its_connection(row: Any) -> None:
-    """The connection is closed, and the transaction is rolled back by the server."""
+@pytest.mark.parametrize("nested", [False, True])
+async def test_a_cancelled_statement_leaves_no_result_in_its_connection(
+    row: Any, nested: bool
+) -> None:
+    """The driver closes the connection, and the server rolls back the transaction."""
 
     async def sleep_in_transaction() -> None:
-        async with in_transaction() as connection:
+        async with row.database.transaction():
             await row.create(text="gone")
-            begun.set()
-            await connection.execute_query("SELECT SLEEP(10)")
+            async with row.database.transaction() if nested else contextlib.nullcontext():
+                begun.set()
+                await (await row.database.connection()).execute_query("SELECT SLEEP(10)")
 
     for _ in range(3):
         begun = asyncio.Event()

@@ -304,11 +304,6 @@ class _TransactionContext(TransactionContext):
                     self._connection.close()
                     raise translate_error(error) from None
                 return
-            if not issubclass(exc_type, Exception):
-                # A cancelled statement leaves its result in the connection. The server rolls back
-                # when a connection is closed.
-                self._connection.close()
-                return
             try:
                 await settle(transaction.rollback())
             except Exception as error:  # noqa: BLE001 - the server rolls back on disconnect
