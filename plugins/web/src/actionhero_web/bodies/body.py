@@ -91,8 +91,10 @@ class BodyReader:
             HttpError: It has a `Content-Encoding` that is not supported.
             Timeout: The client paused for too long, or sends too slowly.
         """
-        body = b"".join([chunk async for chunk in self.chunks(request, limit_bytes)])
-        request._read_bytes = body
+        body = self.read_buffered(request, limit_bytes)
+        if not body:
+            body = b"".join([chunk async for chunk in self.chunks(request, limit_bytes)])
+            request._read_bytes = body
         return body
 
     def stream(self, request: web.BaseRequest, limit_bytes: int) -> BodyStream:
@@ -165,6 +167,14 @@ class _BodyChunks:
     a later read would take that for the end of the body.
     """
 
+    # In the class, as most bodies are one chunk that is not compressed.
+    #: Set with the first read, which raises the errors of the headers.
+    _pace: Pace | None = None
+    _decoder: ContentDecoder | None = None
+    #: The pieces of the last chunk of a compressed body.
+    _pieces: Iterator[bytes] | None = None
+    _received_bytes = _size_bytes = _work_bytes = 0
+
     def __init__(
         self, reader: BodyReader, request: web.BaseRequest, limit_bytes: int, *, continues: bool
     ) -> None:
@@ -173,12 +183,6 @@ class _BodyChunks:
         self._content = request._payload
         self._limit_bytes = limit_bytes
         self._continues = continues
-        #: Set with the first read, which raises the errors of the headers.
-        self._pace: Pace | None = None
-        self._decoder: ContentDecoder | None = None
-        #: The pieces of the last chunk.
-        self._pieces: Iterator[bytes] = iter(())
-        self._received_bytes = self._size_bytes = self._work_bytes = 0
 
     def __aiter__(self) -> Self:
         return self
@@ -190,7 +194,7 @@ class _BodyChunks:
                 # Decompression may take long, in which other requests must be continued.
                 self._work_bytes = 0
                 await asyncio.sleep(0)
-            piece = next(self._pieces, None)
+            piece = None if self._pieces is None else next(self._pieces, None)
             if piece is not None:
                 self._size_bytes += len(piece)
                 self._work_bytes += max(len(piece), PIECE_COST_BYTES)
