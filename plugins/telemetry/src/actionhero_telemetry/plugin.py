@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from actionhero import hookimpl
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
     from actionhero import Application, Initializer, Observer, Settings
 
@@ -53,7 +53,7 @@ def actionhero_observers(app: Application) -> list[Observer]:
 
 
 @hookimpl(optionalhook=True)
-def actionhero_web_observers(app: Application, clients: Any) -> list[Any]:
+def actionhero_web_observers(app: Application, clients: Any, routes: Sequence[Any]) -> list[Any]:
     from actionhero_telemetry.initializer import metrics_of
     from actionhero_telemetry.tracing import tracing_of
 
@@ -63,16 +63,11 @@ def actionhero_web_observers(app: Application, clients: Any) -> list[Any]:
         observers.append(metrics.requests)
     if (tracing := tracing_of(app)) is not None:
         from actionhero_telemetry.otel.http_spans import HttpSpans
-        from actionhero_web import routes_of
 
         secret_names = frozenset(
             name for action in app.actions for name in action.inputs.sensitive_names
         )
-        has_secret_paths = any(
-            not action.inputs.sensitive_names.isdisjoint(route.parameters)
-            for action in app.actions
-            for route in routes_of(action)
-        )
+        has_secret_paths = any(not secret_names.isdisjoint(route.parameters) for route in routes)
         observers.append(
             HttpSpans(tracing.spans, clients, secret_names, has_secret_paths=has_secret_paths)
         )

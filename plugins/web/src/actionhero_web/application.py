@@ -103,11 +103,15 @@ def build_application(app: Application) -> web.Application:
     handler = RequestHandler(app, settings)
     upgrades = UpgradeHandler(app, handler)
     application = HttpApplication(client_max_size=0)
-    observers = app.plugins.collect(
-        "actionhero_web_observers", WebObserver, app=app, clients=handler.clients
-    )
     endpoints = EndpointHandler(app, handler)
     routes = router_for(app)
+    observers = app.plugins.collect(
+        "actionhero_web_observers",
+        WebObserver,
+        app=app,
+        clients=handler.clients,
+        routes=tuple(routes.routes),
+    )
     for warning in route_warnings(app, settings.prefix):
         logger.warning("%s", warning)
     # Clients of the original ActionHero know one message.

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from actionhero_web.files.static import StaticFiles
     from actionhero_web.observation import WebObserver
     from actionhero_web.responses.encoder import BodyEncoder
+    from actionhero_web.routes.route import Route
 
 
 @hookspec
@@ -207,7 +208,7 @@ def actionhero_web_upgrades(app: Application) -> Sequence[Upgrade] | None:
 
 @hookspec
 def actionhero_web_observers(
-    app: Application, clients: ClientResolver
+    app: Application, clients: ClientResolver, routes: Sequence[Route]
 ) -> Sequence[WebObserver] | None:
     """Observers of every request, such as for metrics: actions, pages, files, upgrades.
 
@@ -217,6 +218,7 @@ def actionhero_web_observers(
     Args:
         app: The application.
         clients: `clients.client(request)` is the client of a request, also behind trusted proxies.
+        routes: The routes of all actions, without the prefix of the server.
 
     Returns:
         Observers.
