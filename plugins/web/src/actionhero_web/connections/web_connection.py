@@ -45,7 +45,8 @@ class WebConnection(Connection):
     def log_facts(self, outcome: Outcome) -> Mapping[str, Any]:
         """Return method, path and status of the request, without the query.
 
-        A path with a secret parameter is that of the route, `/reset/{token}`. The status is `None`
+        A path with a secret parameter is that of the route, `/reset/{token}`. The status is that of
+        the result, which the response to a conditional request or with a file may replace; `None`
         if the client has left before the end of the call.
         """
         path, _ = split_target(self.raw)
