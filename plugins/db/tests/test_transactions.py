@@ -396,3 +396,29 @@ async def test_invalid_pages_are_refused(app: RunningApp, inputs: dict[str, int]
 
     assert outcome.error is not None
     assert outcome.error.key == key
+
+
+@pytest.mark.parametrize("each_url", ["sqlite", "postgres"], indirect=True)
+@pytest.mark.parametrize("in_transaction", [False, True])
+async def test_raw_statements_return_their_rows_and_the_number_of_rows(
+    app: RunningApp, in_transaction: bool
+) -> None:
+    """As on the other databases, inside and outside of transactions."""
+    database = app.get(Database)
+    async with database.transaction() if in_transaction else contextlib.nullcontext():
+        client = await database.connection()
+        inserted, new = await client.execute_query(
+            "INSERT INTO person (email, age) VALUES ('a', 1), ('b', 2) RETURNING email"
+        )
+        updated, none = await client.execute_query(
+            "UPDATE person SET email = 'returning ' || email"
+        )
+        deleted, old = await client.execute_query(
+            "DELETE FROM person WHERE age = 1 RETURNING email"
+        )
+        added, _ = await client.execute_query("INSERT INTO person (email, age) VALUES ('c', 3)")
+
+    assert (inserted, updated, deleted, added) == (2, 2, 1, 1)
+    assert sorted(row["email"] for row in new) == ["a", "b"]
+    assert list(none) == []
+    assert [row["email"] for row in old] == ["returning a"]

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import asyncpg  # type: ignore[import-untyped]
 from tortoise.backends.asyncpg.client import AsyncpgDBClient, TransactionWrapper
 from tortoise.backends.base.client import TransactionContext
+from tortoise.backends.base_postgres.client import translate_exceptions
 from tortoise.connection import get_connections
 
 from actionhero_db.backends.limits import CancelledAfterward, settle
@@ -25,6 +26,7 @@ logger = logging.getLogger("actionhero.db")
 
 #: How long a shutdown waits for connections to be returned to the pool.
 CLOSE_SECONDS = 2.0
+_WRITES = frozenset({"INSERT", "UPDATE", "DELETE"})
 
 
 class _ErrorTranslation:
@@ -120,12 +122,10 @@ class PostgresClient(_ErrorTranslation, AsyncpgDBClient):
 
     async def execute_query(self, query: str, values: list[Any] | None = None) -> tuple[int, Any]:
         """Run a statement, and return the number of rows, and the rows of a query."""
-        if query.lstrip()[:6].upper() not in {"INSERT", "UPDATE", "DELETE"}:
-            records = await self._execute("fetch", query, values)
-            return len(records), records
-        # Such as "UPDATE 3".
-        tag = (await self._execute("execute", query, values)).split(" ")
-        return int(tag[1]) if tag[1:] and tag[1].isdigit() else 0, []
+        if query.lstrip()[:6].upper() in _WRITES:
+            return await self._execute("write", query, values)  # type: ignore[no-any-return]
+        records = await self._execute("fetch", query, values)
+        return len(records), records
 
     async def execute_query_dict(self, query: str, values: list[Any] | None = None) -> list[Any]:
         """Run a query, and return its rows as dictionaries."""
@@ -172,6 +172,15 @@ class PostgresTransaction(_ErrorTranslation, TransactionWrapper):
         """
         refuse_ended(self)
         return super().acquire_connection()
+
+    @translate_exceptions
+    async def execute_query(self, query: str, values: list[Any] | None = None) -> tuple[int, Any]:
+        """Run a statement, and return the number of rows, and the rows of a query."""
+        async with self.acquire_connection() as connection:
+            if query.lstrip()[:6].upper() in _WRITES:
+                return await connection.write(query, *(values or ()))  # type: ignore[no-any-return]
+            records = await connection.fetch(query, *(values or ()))
+            return len(records), records
 
     def _in_transaction(self) -> TransactionContext:
         return Savepoint(PostgresTransaction(self), translate_error)

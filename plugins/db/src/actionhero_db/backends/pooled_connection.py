@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import functools
 import re
-from typing import Final
+from typing import Any, Final
 
 import asyncpg  # type: ignore[import-untyped]
 
 _STATEMENT: Final = re.compile(r"\s*(?:SELECT|INSERT|UPDATE|DELETE)\b", re.IGNORECASE)
+_RETURNING: Final = re.compile(r"\bRETURNING\b", re.IGNORECASE)
 #: Several statements, and comments that could separate a name from its parenthesis.
 _SEPARATORS: Final = (";", "--", "/*")
 #: The columns of an INSERT look like the arguments of a function.
@@ -35,6 +36,19 @@ class PooledConnection(asyncpg.Connection):  # type: ignore[misc]
     """
 
     _needs_reset = True
+
+    async def write(self, query: str, *values: Any) -> tuple[int, list[Any]]:
+        """Run an INSERT, UPDATE or DELETE; return the number of rows, and those of RETURNING."""
+        records: list[Any] = []
+        if _RETURNING.search(query):
+            # Unlike `fetch`, it has the number of rows, also if the word is a part of a text.
+            statement = await self.prepare(query)
+            records, tag = await statement.fetch(*values), statement.get_statusmsg()
+        else:
+            tag = await self.execute(query, *values)
+        # Such as "UPDATE 3", and "INSERT 0 3".
+        number = tag.rpartition(" ")[2]
+        return int(number) if number.isdigit() else 0, records
 
     def skip_reset(self) -> None:
         """Skip the next reset: since the last one, only one stateless statement has run."""
