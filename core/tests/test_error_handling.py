@@ -15,6 +15,7 @@ from actionhero import (
     ErrorType,
     Middleware,
     Outcome,
+    RateLimited,
     ServiceUnavailable,
     TypedError,
 )
@@ -201,6 +202,15 @@ async def test_exhausted_resources_are_an_unavailable_service(
 
     assert raised.value.retry_after_seconds == 1
     assert os.strerror(number) in caplog.text
+
+
+@pytest.mark.parametrize(("seconds", "whole"), [(None, None), (3, 3), (1.2, 2), (0.0, 0), (-4, 0)])
+def test_the_time_of_a_retry_is_a_whole_number(seconds: float | None, whole: int | None) -> None:
+    """A header with 1.2 would be ignored by clients."""
+    error = RateLimited("too many", retry_after_seconds=seconds)
+
+    assert error.retry_after_seconds == whole
+    assert type(error.retry_after_seconds) is type(whole)
 
 
 async def test_other_errors_of_the_system_are_errors_of_the_action() -> None:

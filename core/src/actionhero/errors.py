@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, ClassVar, Final, NamedTuple
 
@@ -108,7 +109,8 @@ class TypedError(Exception):
         key: The name of the invalid input, if there is one.
         value: The value of that input. It is not shown if the input is secret.
         problems: All errors in the inputs.
-        retry_after_seconds: The time after which a retry makes sense, in whole seconds.
+        retry_after_seconds: The time after which a retry makes sense; rounded up to whole seconds,
+            of which `Retry-After` consists (RFC 9110 §10.2.3).
         challenge: Parameters of `WWW-Authenticate` that tell why credentials were refused, such
             as `{"error": "invalid_token"}` (RFC 6750 §3.1).
     """
@@ -129,7 +131,7 @@ class TypedError(Exception):
         key: str | None = None,
         value: Any = ABSENT,
         problems: tuple[Problem, ...] = (),
-        retry_after_seconds: int | None = None,
+        retry_after_seconds: float | None = None,
         challenge: Mapping[str, str] | None = None,
     ) -> None:
         super().__init__(message)
@@ -138,7 +140,9 @@ class TypedError(Exception):
         self.key = key
         self.value = value
         self.problems = problems
-        self.retry_after_seconds = retry_after_seconds
+        self.retry_after_seconds = (
+            None if retry_after_seconds is None else max(math.ceil(retry_after_seconds), 0)
+        )
         self.challenge = challenge
 
 
