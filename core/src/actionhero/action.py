@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import inspect
 import re
 import sys
@@ -282,10 +281,13 @@ class ActionRegistry:
 
 def _nearest(name: str, names: Sequence[str], count: int = 3) -> list[str]:
     """Return the names that were perhaps meant: with `name` as a part, or spelled like it."""
+    # Imported here because most calls have a known name.
+    from difflib import get_close_matches  # noqa: PLC0415
+
     whole_parts = [each for each in names if name in each.split(":")]
     by_last_part = {each.rpartition(":")[2]: each for each in names}
-    near = difflib.get_close_matches(name, names, n=count)
-    near += [by_last_part[part] for part in difflib.get_close_matches(name, by_last_part)]
+    near = get_close_matches(name, names, n=count)
+    near += [by_last_part[part] for part in get_close_matches(name, by_last_part)]
     return list(dict.fromkeys([*whole_parts, *near]))[:count]
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -43,12 +42,15 @@ def unknown_command_error(
         error: The error of click.
         commands: The names of all commands.
     """
+    # Imported here because most commands exist.
+    from difflib import get_close_matches  # noqa: PLC0415
+
     name = error.command_name
     if ":" in name:
         message = f"No such command {name!r}. Actions are called with: actionhero call {name}"
         return click.NoSuchCommand(name, message=message, ctx=error.ctx)
     meant = [each for each in _NAMES_ELSEWHERE.get(name, ()) if each in commands]
-    near = meant if name in _NAMES_ELSEWHERE else difflib.get_close_matches(name, commands)
+    near = meant if name in _NAMES_ELSEWHERE else get_close_matches(name, commands)
     if not near:
         return click.NoSuchCommand(
             name, message=f"No such command {name!r}; actionhero --help lists them", ctx=error.ctx

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import builtins
-import difflib
 import re
 import typing
 from typing import TYPE_CHECKING, Final
@@ -44,5 +43,8 @@ def advice(name: str, known: Iterable[str]) -> str | None:
     if name in typing.__all__:
         return f"add 'from typing import {name}'"
     names = [*known, *vars(builtins)]
-    near = difflib.get_close_matches(name, names, n=1, cutoff=0.75)
+    # Imported here because most annotations have no misspelled name.
+    from difflib import get_close_matches  # noqa: PLC0415
+
+    near = get_close_matches(name, names, n=1, cutoff=0.75)
     return f"did you mean {near[0]!r}?" if near else None

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import ctypes
 import errno
 import os
 import socket
@@ -68,6 +67,9 @@ class Listener:
         """
         self._remove_file()
         if sys.platform == "linux" and self.socket.family != socket.AF_UNIX:
+            # Imported here because it takes milliseconds of the start.
+            import ctypes  # noqa: PLC0415
+
             instructions = b"".join(struct.pack("HBBI", *each) for each in _DROP_SYN)
             program = ctypes.create_string_buffer(instructions)
             pointer = struct.pack("HL", len(_DROP_SYN), ctypes.addressof(program))

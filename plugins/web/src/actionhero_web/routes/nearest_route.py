@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import logging
 from typing import TYPE_CHECKING, Final
 
@@ -46,10 +45,13 @@ class NearestRoute:
 
     def _nearest(self, method: str, path: str) -> str | None:
         """Return the nearest route, one with the same method if there is one."""
+        # Imported here because it is for errors in development.
+        from difflib import get_close_matches  # noqa: PLC0415
+
         for other in sorted(self._paths, key=lambda each: each != method):
             # The prefix is forgotten often.
             for candidate in (self._prefix + path.rstrip("/"), path[:_MAX_PATH]):
-                near = difflib.get_close_matches(candidate, self._paths[other], n=1, cutoff=0.75)
+                near = get_close_matches(candidate, self._paths[other], n=1, cutoff=0.75)
                 if near:
                     return f"{other} {near[0]}"
         return None
