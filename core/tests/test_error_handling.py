@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import math
 import os
 from typing import TYPE_CHECKING, Any
 
@@ -204,7 +205,10 @@ async def test_exhausted_resources_are_an_unavailable_service(
     assert os.strerror(number) in caplog.text
 
 
-@pytest.mark.parametrize(("seconds", "whole"), [(None, None), (3, 3), (1.2, 2), (0.0, 0), (-4, 0)])
+@pytest.mark.parametrize(
+    ("seconds", "whole"),
+    [(None, None), (3, 3), (1.2, 2), (0.0, 0), (-4, 0), (math.inf, 31_536_000), (math.nan, 0)],
+)
 def test_the_time_of_a_retry_is_a_whole_number(seconds: float | None, whole: int | None) -> None:
     """A header with 1.2 would be ignored by clients."""
     error = RateLimited("too many", retry_after_seconds=seconds)

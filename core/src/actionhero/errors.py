@@ -100,6 +100,10 @@ class Problem(NamedTuple):
     type: str
 
 
+#: The longest time after which a retry makes sense, in seconds: a year.
+MAX_RETRY_AFTER_SECONDS: Final = 365 * 86_400
+
+
 class TypedError(Exception):
     """An error that the client receives, with a type from `ErrorType`.
 
@@ -110,7 +114,7 @@ class TypedError(Exception):
         value: The value of that input. It is not shown if the input is secret.
         problems: All errors in the inputs.
         retry_after_seconds: The time after which a retry makes sense; rounded up to whole seconds,
-            of which `Retry-After` consists (RFC 9110 §10.2.3).
+            of which `Retry-After` consists (RFC 9110 §10.2.3), between 0 and a year.
         challenge: Parameters of `WWW-Authenticate` that tell why credentials were refused, such
             as `{"error": "invalid_token"}` (RFC 6750 §3.1).
     """
@@ -141,7 +145,10 @@ class TypedError(Exception):
         self.value = value
         self.problems = problems
         self.retry_after_seconds = (
-            None if retry_after_seconds is None else max(math.ceil(retry_after_seconds), 0)
+            None
+            if retry_after_seconds is None
+            # In this order, not a number becomes 0.
+            else math.ceil(min(max(0, retry_after_seconds), MAX_RETRY_AFTER_SECONDS))
         )
         self.challenge = challenge
 

@@ -270,3 +270,15 @@ async def test_a_sqlite_file_is_copied_before_a_table_is_rebuilt(
     assert copy.endswith("test.sqlite3.before-notes-0002_change")
     notebook.url = f"sqlite://{copy}"
     assert await notebook.count("post") == 2
+
+
+async def test_a_sqlite_file_is_copied_before_rows_are_deleted(sqlite_notebook: Any) -> None:
+    """Also when no table is rebuilt: a rollback of the first migration drops all of them."""
+    notebook = sqlite_notebook
+    await begin(notebook)
+
+    *deletions, copied, _undone = await notebook.rollback()
+
+    assert any("deletes the rows of notes.Post" in line for line in deletions)
+    notebook.url = f"sqlite://{copied.removeprefix('copied the SQLite file to ')}"
+    assert await notebook.count("post") == 2

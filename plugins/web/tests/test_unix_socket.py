@@ -184,3 +184,12 @@ def test_a_connection_in_the_backlog_gets_a_response(start_server: StartServer, 
 
     assert response.startswith(b"HTTP/1.1 200 ")
     assert server.wait() == 0
+
+
+def test_no_file_is_to_be_removed_for_another_reason(start_server: StartServer, path: Path) -> None:
+    """A folder is no socket of an earlier server."""
+    server = start_server("--unix-socket", str(path.parent), wait=None)
+
+    assert server.wait() == 78
+    assert f"cannot listen on web.unix_socket '{path.parent}': " in server.stderr
+    assert "in use; set ACTIONHERO_WEB__UNIX_SOCKET to another path" in server.stderr

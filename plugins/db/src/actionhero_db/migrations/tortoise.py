@@ -131,9 +131,8 @@ class TortoiseEngine(Engine):
         applied = await session.applied()
         pending = _pending(session, applied, selected)
         state = await session.state_after(applied)
-        for phrase in _destructive(session, pending, copy_state(state)):
-            report(phrase)
-        await self._back_up(session, pending, report)
+        deletions = _destructive(session, pending, copy_state(state))
+        await self._prepare(session, pending, deletions, report)
         for key in pending:
             for line in await run_forward(session, key, state):
                 report(line)
@@ -149,9 +148,8 @@ class TortoiseEngine(Engine):
         ):
             applied = await session.applied()
             to_undo = _to_undo(session, applied, label, name)
-            for phrase in await _destructive_backward(session, applied, to_undo):
-                report(phrase)
-            await self._back_up(session, to_undo, report)
+            deletions = await _destructive_backward(session, applied, to_undo)
+            await self._prepare(session, to_undo, deletions, report)
             for key in to_undo:
                 remaining = [other for other in applied if other != key]
                 state = await session.state_after(remaining)
@@ -185,9 +183,16 @@ class TortoiseEngine(Engine):
         selected = {key for target in targets for key in session.graph.forwards_plan(target)}
         return [key for key in session.plan if key in selected]
 
-    async def _back_up(self, session: Session, keys: list[MigrationKey], report: Report) -> None:
+    async def _prepare(
+        self, session: Session, keys: list[MigrationKey], deletions: list[str], report: Report
+    ) -> None:
+        """Report what migrations delete, and copy a SQLite file that they may damage."""
+        for phrase in deletions:
+            report(phrase)
         file = self.database.url.file
         risky = [key for key in keys if may_rebuild_tables(session.migration(key))]
+        if deletions:
+            risky = risky or keys
         if file is not None and risky:
             path = await back_up(file, f"{risky[0].app_label}-{risky[0].name}")
             report(f"copied the SQLite file to {path}")

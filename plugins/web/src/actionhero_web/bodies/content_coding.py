@@ -16,6 +16,9 @@ ACCEPTED_CODINGS: Final = "gzip, deflate"
 #: The largest piece of decompressed data.
 PIECE_BYTES: Final = 64 * 1024
 
+#: The largest number of members of a gzip body; a program such as bgzip writes one for 64 KiB.
+MAX_MEMBERS: Final = 5_000
+
 _GZIP: Final = frozenset({"gzip", "x-gzip"})
 _GZIP_MAGIC: Final = b"\x1f\x8b"
 
@@ -53,6 +56,7 @@ class ContentDecoder:
         self._decompressor = zlib.decompressobj(31) if is_gzip else None
         #: The first bytes of a further member of a gzip body.
         self._member_start = b""
+        self._members = 1
 
     def decode(self, data: bytes) -> Iterator[bytes]:
         """Yield the decompressed data, in pieces of at most `PIECE_BYTES`.
@@ -103,5 +107,9 @@ class ContentDecoder:
             self._member_start = data
             return b""
         self._member_start = b""
+        self._members += 1
+        if self._members > MAX_MEMBERS:
+            # Each costs far more than its 20 bytes.
+            raise MalformedRequest(f"the compressed body has more than {MAX_MEMBERS} members")
         self._decompressor = zlib.decompressobj(31)
         return data

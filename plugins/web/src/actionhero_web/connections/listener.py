@@ -169,10 +169,14 @@ def _configuration_error(settings: WebSettings, error: OSError) -> Configuration
     else:
         reason = os.strerror(error.errno)
     if settings.unix_socket is not None:
-        remedy = "create its folder" if error.errno == errno.ENOENT else "remove that file"
+        remedy = ""
+        if error.errno == errno.ENOENT:
+            remedy = "create its folder, or "
+        elif error.errno == errno.EADDRINUSE and not settings.unix_socket.is_dir():
+            remedy = "remove that file, or "
         return ConfigurationError(
             f"cannot listen on web.unix_socket {str(settings.unix_socket)!r}: {reason}; "
-            f"{remedy}, or set ACTIONHERO_WEB__UNIX_SOCKET to another path"
+            f"{remedy}set ACTIONHERO_WEB__UNIX_SOCKET to another path"
         )
     if error.errno in _UNSUPPORTED_FAMILY or isinstance(error, socket.gaierror):
         return ConfigurationError(
