@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING
 
 import pytest
@@ -142,8 +143,10 @@ def test_an_invalid_route_is_an_error(
     """The message names the action, its file and its owner."""
     module = place.install("guest-one", ACTION.format(name="greet", web=web), plugin="one")
 
+    # From Python 3.13 on, a class knows its first line; before, `run` does.
+    line = 11 if sys.version_info >= (3, 13) else 15
     check_commands(
-        f"action 'greet' ({module}:15, {ONE}) has an invalid web: ", message, help_reports=False
+        f"action 'greet' ({module}:{line}, {ONE}) has an invalid web: ", message, help_reports=False
     )
 
 

@@ -22,6 +22,8 @@ platform.uname()
 for name in ("fcntl", "grp", "pty", "pwd", "resource", "termios", "tty"):
     sys.modules[name] = None
 sys.modules["msvcrt"] = types.ModuleType("msvcrt")
+# From Python 3.12 on, `shutil.which` asks it.
+shutil._winapi = types.SimpleNamespace(NeedCurrentDirectoryForExePath=lambda _: True)
 sys.platform = "win32"
 main()
 """

@@ -29,7 +29,13 @@ def create_certificates(folder: Path, host: str = "127.0.0.1") -> Certificates:
     ca_name, name = (
         x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, text)]) for text in ("Our CA", host)
     )
-    ca = _sign(ca_name, ca_name, ca_key, ca_key, [(x509.BasicConstraints(True, None), True)])
+    usage = x509.KeyUsage(
+        digital_signature=False, content_commitment=False, key_encipherment=False,
+        data_encipherment=False, key_agreement=False, key_cert_sign=True, crl_sign=False,
+        encipher_only=False, decipher_only=False,
+    )  # fmt: skip
+    authority = [(x509.BasicConstraints(True, None), True), (usage, True)]
+    ca = _sign(ca_name, ca_name, ca_key, ca_key, authority)
     names = x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address(host))])
     certificate = _sign(name, ca_name, key, ca_key, [(names, False)])
     ca_file, file = folder / "ca.pem", folder / "server.pem"
@@ -64,6 +70,11 @@ def _sign(
         .not_valid_before(now - datetime.timedelta(days=1))
         .not_valid_after(now + datetime.timedelta(days=1))
     )
-    for extension, critical in extensions:
+    # Python 3.13 verifies strictly, by RFC 5280.
+    identifiers = (
+        x509.SubjectKeyIdentifier.from_public_key(key.public_key()),
+        x509.AuthorityKeyIdentifier.from_issuer_public_key(issuer_key.public_key()),
+    )
+    for extension, critical in (*extensions, *((item, False) for item in identifiers)):
         builder = builder.add_extension(extension, critical)
     return builder.sign(issuer_key, hashes.SHA256())

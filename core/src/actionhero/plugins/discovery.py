@@ -286,7 +286,11 @@ def _import_failure(previous: str, error: BaseException, boot: BootSettings) -> 
             f"{package_advice(package, boot.root)}"
         )
     remedy = import_advice(error) or "fix the module"
-    return f"cannot be imported: after {previous}: {error_summary(error, boot.root)}; {remedy}"
+    summary = error_summary(error, boot.root)
+    if remedy.startswith("did you mean"):
+        # Python 3.13 says the same, before the place.
+        summary = re.sub(r"\. Did you mean '\w+'\?", "", summary)
+    return f"cannot be imported: after {previous}: {summary}; {remedy}"
 
 
 def error_summary(error: BaseException, root: Path | None = None) -> str:

@@ -8,6 +8,7 @@ import urllib.request
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from functools import cache
+from hmac import compare_digest
 from typing import TYPE_CHECKING, Any, Final
 
 import aiohttp
@@ -68,7 +69,7 @@ class RemoteServer:
             )
         self.url = url
         self.credential = credential
-        #: The credentials after a call: the server may have replaced the session.
+        #: The credentials after a call: another object if the server has replaced the session.
         self.renewed = credential
         # Without TLS, there is nothing to load, which takes some milliseconds.
         self._ssl = ssl_context(ca_file) if url.is_https or ca_file else True
@@ -151,7 +152,9 @@ class RemoteServer:
         credential = self.credential
         if credential is not None and credential.kind == "session":
             cookie = response.cookies.get(credential.name)
-            if cookie is not None and cookie.value and cookie["max-age"] != "0":
+            if cookie is None or not cookie.value or cookie["max-age"] == "0":
+                return
+            if not compare_digest(cookie.coded_value.encode(), credential.value.encode()):
                 self.renewed = replace(credential, value=cookie.coded_value)
 
     def _credential_headers(self, document: ApiDocument | None) -> dict[str, str]:

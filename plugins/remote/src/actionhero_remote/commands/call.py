@@ -162,7 +162,7 @@ async def _execute(
 
 def _store_session(selection: ServerSelection, server: RemoteServer) -> None:
     """Store the session by which the server has replaced that of the profile."""
-    if server.renewed == server.credential:
+    if server.renewed is None or server.renewed is server.credential:
         return
     try:
         selection.store(server.renewed)
