@@ -180,7 +180,12 @@ def test_a_closed_terminal_stops_the_server_in_order(
     start_server: StartServer, option: tuple[str, ...]
 ) -> None:
     """It sends SIGHUP to all processes, perhaps twice; open calls finish."""
-    server = start_server(*option)
+    # The tests may run with `nohup`, which the server would respect.
+    handler = signal.signal(signal.SIGHUP, signal.SIG_DFL)
+    try:
+        server = start_server(*option)
+    finally:
+        signal.signal(signal.SIGHUP, handler)
     client, releasing = server.connect(), server.connect()
     releasing.request("GET", "/livez")
     server.read_response(releasing)
