@@ -7,6 +7,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from tests.clock import Clock
 
 from actionhero import Action, Call, Connection, Middleware, Outcome, Timeout
 from actionhero.testing import running_app
@@ -16,17 +17,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
 
 NINETY_SECONDS = timedelta(seconds=90)
-
-
-class Clock(asyncio.SelectorEventLoop):
-    """An event loop whose time the test controls."""
-
-    def __init__(self) -> None:
-        self.elapsed_seconds = 0.0
-        super().__init__()
-
-    def time(self) -> float:
-        return super().time() + self.elapsed_seconds
 
 
 def run(test: Callable[[Clock], Coroutine[Any, Any, None]]) -> None:

@@ -10,6 +10,7 @@ import pytest
 from aiohttp import StreamReader
 from aiohttp.base_protocol import BaseProtocol
 from aiohttp.test_utils import make_mocked_request
+from tests.clock import Clock
 
 from actionhero import MalformedRequest, Timeout
 from actionhero_web.bodies.body import BodyReader
@@ -75,17 +76,6 @@ class Parts:
 
     async def readany(self) -> bytes:
         return next(self._parts, b"")
-
-
-class Clock(asyncio.SelectorEventLoop):
-    """An event loop whose time the test controls."""
-
-    def __init__(self) -> None:
-        self.elapsed_seconds = 0.0
-        super().__init__()
-
-    def time(self) -> float:
-        return super().time() + self.elapsed_seconds
 
 
 def test_the_time_of_cancelled_reads_counts() -> None:
