@@ -167,3 +167,30 @@ async def test_the_next_action_must_take_the_id_of_the_fan_out(
             await tasks.fan_out_status("unknown")
 
         assert tasks.store.counts() == []
+
+
+@pytest.mark.parametrize(("batch", "error"), [(0, ValueError), (-1, ValueError), (1.5, TypeError)])
+async def test_a_batch_has_at_least_one_input(
+    tasks_app: Callable[..., Any], batch: Any, error: type[Exception]
+) -> None:
+    """Otherwise all inputs would be in memory; the error is raised before the first is read."""
+    inputs = iter([{"n": 1}])
+    async with tasks_app(Square, mode=RunMode.CLI) as app:
+        tasks = app.get(Tasks)
+        with pytest.raises(error, match=f"batch is {batch}; pass an integer"):
+            await tasks.fan_out(Square, inputs, batch=batch)
+
+        assert next(inputs) == {"n": 1}
+        assert tasks.store.counts() == []
+
+
+async def test_a_negative_limit_of_results_is_refused(tasks_app: Callable[..., Any]) -> None:
+    """Zero is the count of jobs without results."""
+    async with tasks_app(Square) as app:
+        tasks = app.get(Tasks)
+        id = await tasks.fan_out(Square, [{"n": 1}])
+        await ended_status(tasks, id)
+
+        with pytest.raises(ValueError, match="limit is -1; pass an integer, at least 0"):
+            await tasks.fan_out_status(id, limit=-1)
+        assert (await tasks.fan_out_status(id, limit=0)).results == []

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 async def in_batches(
     items: Iterable[Any] | AsyncIterable[Any], count: int
 ) -> AsyncIterator[list[Any]]:
-    """Yield the items in lists of `count`; the last one may be shorter."""
+    """Yield the items in lists of `count`, at least 1; the last one may be shorter."""
     batch: list[Any] = []
     async for item in _each(items):
         batch.append(item)

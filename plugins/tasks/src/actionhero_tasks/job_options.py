@@ -84,6 +84,14 @@ def check_priority(priority: int) -> None:
         )
 
 
+def check_count(name: str, count: int, *, minimum: int) -> None:
+    """Raise `ValueError` if a count is below its minimum, and `TypeError` if it is no integer."""
+    if type(count) is not int:
+        raise TypeError(f"{name} is {count!r}; pass an integer")
+    if count < minimum:
+        raise ValueError(f"{name} is {count}; pass an integer, at least {minimum}")
+
+
 def check_text(name: str, text: str) -> None:
     """Raise `InvalidInput` if a text contains what not every store can write.
 

@@ -17,7 +17,7 @@ from actionhero_tasks.enqueuing import Enqueuing
 from actionhero_tasks.envelope import Envelope, UndecodableJob
 from actionhero_tasks.job import JobState
 from actionhero_tasks.job_factory import JobFactory
-from actionhero_tasks.job_options import refuse_options
+from actionhero_tasks.job_options import check_count, refuse_options
 from actionhero_tasks.reports import FanOut, Job, JobId, job_of
 from actionhero_tasks.store_client import StoreClient
 
@@ -165,8 +165,10 @@ class Tasks:
                 run.
             ServiceUnavailable: The store cannot be reached. The jobs enqueued before it run. If it
                 lasts, the fan-out does not end, and `then` is not enqueued.
+            ValueError: `batch` is below 1.
         """
         refuse_options(self.fan_out, action, others)
+        check_count("batch", batch, minimum=1)
         id = new_identifier()
         next_job = None
         if then is not None:
@@ -265,7 +267,9 @@ class Tasks:
 
         Raises:
             NotFound: The fan-out does not exist, or ended longer ago than `tasks.result_ttl`.
+            ValueError: `limit` is negative.
         """
+        check_count("limit", limit, minimum=0)
 
         def read(store: JobStore) -> FanOut | None:
             record = store.batch(id)
