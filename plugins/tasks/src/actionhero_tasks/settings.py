@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Annotated, Any, ClassVar
 
-from pydantic import PlainValidator, SecretStr
+from pydantic import PlainValidator, SecretStr, field_validator
 
 from actionhero import Field, Settings
 from actionhero_tasks.broker_url import BrokerUrl
@@ -125,6 +125,11 @@ class TasksSettings(Settings):
         description="The session key of the user id. A job runs with a session that has the user "
         "id of the call that enqueued it.",
     )
+
+    @field_validator("queues")
+    @classmethod
+    def _without_duplicates(cls, queues: list[str]) -> list[str]:
+        return list(dict.fromkeys(queues))
 
     @property
     def result_ttl_ms(self) -> int:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from actionhero_tasks.job import SettlementKind
+from actionhero_tasks.job import JobState, SettlementKind
 from actionhero_tasks.queue_limits import QueueLimit
 from actionhero_tasks.testing.jobs import new_job, new_settlement
 from actionhero_tasks.testing.stores import TIMEOUT_SECONDS, StoreSuite
@@ -185,6 +185,45 @@ class LimitsContract(StoreSuite):
             assert fourth - first >= 500
         # They have waited instead of polling all the time.
         assert len(waits) < 500
+
+    def test_a_worker_waits_after_a_rate_has_kept_a_job_that_was_cancelled(
+        self, store: JobStore
+    ) -> None:
+        """The time at which that job could have started has passed."""
+        store.queue_limits = {"mail": QueueLimit(rate=1, period_ms=1000)}
+        store.add([new_job(queue="mail") for _ in range(2)])
+        begin = time.monotonic()
+        [claim] = store.settle_and_claim("one", None, 10)[0]
+        store.settle_and_claim("one", None, 0, [new_settlement(claim)])
+        assert store.settle_and_claim("one", None, 10) == ([], [])
+        [kept] = store.jobs(JobState.READY)
+        store.cancel(kept.id)
+        wake_event = threading.Event()
+        store.wake_events.add(wake_event)
+
+        rounds = 0
+        while time.monotonic() < begin + 1.3:
+            wake_event.clear()
+            assert store.settle_and_claim("one", None, 10) == ([], [])
+            store.wait("one", wake_event, 200)
+            rounds += 1
+
+        assert rounds < 50
+
+    @pytest.mark.parametrize("limits", [{}, {"b": QueueLimit(concurrency=5)}])
+    def test_a_queue_that_is_listed_twice_counts_once(
+        self, store: JobStore, limits: dict[str, QueueLimit]
+    ) -> None:
+        """Its jobs are claimed once, up to the limit of the claim, by priority over all queues."""
+        store.queue_limits = limits
+        jobs = [new_job(queue=queue) for queue in "abab"]
+        store.add(jobs)
+
+        first, _ = store.settle_and_claim("one", ["a", "b", "a"], 3)
+        rest, _ = store.settle_and_claim("one", ["a", "b", "b", "b"], 3)
+
+        assert {claim.id for claim in first + rest} == {job.id for job in jobs}
+        assert (len(first), len(rest)) == (3, 1)
 
 
 def _ids(claims: list[Claim]) -> list[str]:

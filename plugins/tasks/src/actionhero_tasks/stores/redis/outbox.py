@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 from actionhero_tasks.job import Claim
 from actionhero_tasks.stores.outbox import Outbox, ReadyJob
 from actionhero_tasks.stores.redis.prelude import CLAIM_FUNCTIONS, PRELUDE
+from actionhero_tasks.stores.redis.values import queue_arguments
 from actionhero_tasks.stores.store import MAX_DELIVERIES
 
 if TYPE_CHECKING:
@@ -192,11 +193,10 @@ class RedisOutbox(Outbox):
         self, worker_id: str, queues: Sequence[str] | None, ids: Sequence[str]
     ) -> list[Claim]:
         nonce = self._nonces.setdefault(worker_id, secrets.token_hex(8))
-        queue_arguments = ("",) if queues is None else (len(queues), *queues)
         claims = self._run(
             "CLAIM",
             *(worker_id, self._lease_ms, nonce, MAX_DELIVERIES),
-            *queue_arguments,
+            *queue_arguments(queues),
             *(len(self.excluded_queues), *self.excluded_queues),
             *ids,
         )

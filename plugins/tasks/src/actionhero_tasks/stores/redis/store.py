@@ -15,7 +15,13 @@ from actionhero_redis import Script
 from actionhero_tasks.job import BatchRecord, Claim, JobState, StoreUnavailable, Totals
 from actionhero_tasks.stores.redis import scripts
 from actionhero_tasks.stores.redis.outbox import SCRIPTS, RedisOutbox
-from actionhero_tasks.stores.redis.values import arguments_of, counts_of, limit_arguments, record_of
+from actionhero_tasks.stores.redis.values import (
+    arguments_of,
+    counts_of,
+    limit_arguments,
+    queue_arguments,
+    record_of,
+)
 from actionhero_tasks.stores.redis.wake_listener import WakeListener
 from actionhero_tasks.stores.store import LOST_ERROR, MAX_DELIVERIES, JobStore
 
@@ -182,7 +188,6 @@ class RedisStore(JobStore):
         settlements: Sequence[Settlement] = (),
     ) -> tuple[list[Claim], list[str]]:
         nonce = self._nonces.setdefault(worker_id, secrets.token_hex(8))
-        queue_arguments = ("",) if queues is None else (len(queues), *queues)
         settlement_arguments = itertools.chain.from_iterable(
             (
                 *(settlement.id, settlement.token, str(settlement.kind)),
@@ -193,7 +198,7 @@ class RedisStore(JobStore):
         claims, rejected, next_start_ms = self._run(
             "SETTLE_AND_CLAIM",
             *(worker_id, self._lease_ms, nonce, limit, MAX_DELIVERIES),
-            *queue_arguments,
+            *queue_arguments(queues),
             *limit_arguments(self.queue_limits),
             *settlement_arguments,
         )

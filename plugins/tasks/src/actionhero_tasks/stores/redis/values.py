@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 from actionhero_tasks.job import JobRecord, JobState, QueueCounts
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Mapping, Sequence
 
     from actionhero_tasks.job import NewJob
     from actionhero_tasks.queue_limits import QueueLimit
@@ -35,6 +35,15 @@ def arguments_of(jobs: Iterable[NewJob]) -> list[Any]:
         arguments[start] += 1
         arguments += (job.id, job.body, job.key or "")
     return arguments
+
+
+def queue_arguments(queues: Sequence[str] | None) -> list[Any]:
+    """Return the arguments of the queues of a claim: how many there are, and their names."""
+    if queues is None:
+        return [""]
+    # The jobs of a queue that is listed twice would be claimed twice.
+    names = dict.fromkeys(queues)
+    return [len(names), *names]
 
 
 def limit_arguments(limits: Mapping[str, QueueLimit]) -> list[Any]:

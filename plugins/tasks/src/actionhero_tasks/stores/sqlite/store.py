@@ -150,6 +150,10 @@ class SqliteStore(JobStore):
     ) -> tuple[list[Claim], list[str]]:
         # Before the query, so that a write after it ends the next wait.
         self._versions[worker_id] = self._file.version()
+        self._next_starts.pop(worker_id, None)
+        if queues is not None:
+            # Each has a limit of its own in the claim.
+            queues = list(dict.fromkeys(queues))
         if not settlements and not self._has_work():
             return [], []
         with self._writing() as connection:
