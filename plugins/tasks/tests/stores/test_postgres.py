@@ -203,6 +203,33 @@ def test_a_newer_release_migrates_the_tables(
     assert query(server, f'SELECT count(*) FROM "{schema}".job_starts') == [(1,)]
 
 
+def test_a_migration_keeps_functions_of_others(
+    open_store: Callable[..., PostgresStore], server: ThrowAwayPostgres, schema: str
+) -> None:
+    """In the same schema, also under the name of a function of the store."""
+    open_store().close()
+    others = {"orders(text)", "cancel(integer)", "add(integer)", "most(integer)"}
+    for name in ("orders(text)", "cancel(integer)", "add(integer)"):
+        query(
+            server, f'CREATE FUNCTION "{schema}".{name} RETURNS text LANGUAGE sql RETURN $1::text'
+        )
+    most = f'CREATE AGGREGATE "{schema}".most(integer) (SFUNC = int4larger, STYPE = integer)'
+    query(server, most)
+    query(server, f'UPDATE "{schema}".version SET number = 2')
+
+    store = open_store()
+    job = new_job()
+    store.add([job])
+
+    names = query(
+        server,
+        "SELECT proname || '(' || pg_get_function_arguments(oid) || ')' FROM pg_proc "
+        f"WHERE pronamespace = '\"{schema}\"'::regnamespace",
+    )
+    assert others <= {name for (name,) in names}
+    assert store.cancel(job.id)
+
+
 def test_tables_of_the_first_version_are_migrated(
     open_store: Callable[..., PostgresStore], server: ThrowAwayPostgres, schema: str
 ) -> None:

@@ -2,11 +2,13 @@
 
 A change of the tables or functions increments `VERSION`. A change of the tables also adds the file
 `sql/migrations/VERSION.sql`, which changes those of the version before; the functions are replaced
-by those of `sql/`, where new schemas come from too.
+by those of `sql/`, where new schemas come from too. A function that the new version does not have
+is dropped by that file.
 """
 
 from __future__ import annotations
 
+import re
 from hashlib import sha256
 from importlib import resources
 from typing import TYPE_CHECKING, Any, Final
@@ -36,6 +38,14 @@ _FUNCTIONS: Final = (
     "outbox",
     "listing",
 )
+_CREATE_FUNCTION: Final = re.compile(r"^CREATE FUNCTION tasks\.(\w+)", re.MULTILINE)
+#: The functions of a store: those with the names of ours that name the schema in their body. The
+#: schema may have functions of others, also under these names, such as `cancel` in `public`.
+_OWN_FUNCTIONS: Final = """
+SELECT p.oid::regprocedure::text FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace
+WHERE n.nspname = $1 AND p.prokind = 'f' AND p.proname = ANY ($2::text[])
+    AND (strpos(p.prosrc, $3) > 0 OR p.proname = 'without_capacity')
+"""
 #: The errors because of which a schema is missing, or another process is creating it.
 _MISSING: Final = (asyncpg.InvalidSchemaNameError, asyncpg.UndefinedTableError)
 
@@ -125,11 +135,10 @@ class Installation:
     async def _migrate(self, connection: Any, number: int) -> None:
         # All of them, because a function whose result has changed cannot be replaced.
         functions = await connection.fetch(
-            "SELECT p.oid::regprocedure::text FROM pg_proc p "
-            "JOIN pg_namespace n ON n.oid = p.pronamespace WHERE n.nspname = $1",
-            self._schema,
+            _OWN_FUNCTIONS, self._schema, self._function_names(), f'"{self._schema}".'
         )
-        await connection.execute(f"DROP FUNCTION {', '.join(name for (name,) in functions)}")
+        if functions:
+            await connection.execute(f"DROP FUNCTION {', '.join(name for (name,) in functions)}")
         for version in range(number + 1, self._version + 1):
             path = self._folder / "migrations" / f"{version}.sql"
             # There is none if only functions have changed.
@@ -138,6 +147,12 @@ class Installation:
         await self._create_functions(connection)
         update = render("UPDATE tasks.version SET number = $1", self._schema)
         await connection.execute(update, self._version)
+
+    def _function_names(self) -> list[str]:
+        files = (self._folder / f"{name}.sql" for name in _FUNCTIONS)
+        return [
+            name for file in files for name in _CREATE_FUNCTION.findall(file.read_text("utf-8"))
+        ]
 
     async def _create_functions(self, connection: Any) -> None:
         for name in _FUNCTIONS:
