@@ -16,6 +16,7 @@ import pytest
 
 from actionhero import BootError
 from actionhero_tasks.job import JobState, SettlementKind, StoreUnavailable
+from actionhero_tasks.queue_limits import QueueLimit
 from actionhero_tasks.stores.sqlite import schema
 from actionhero_tasks.stores.sqlite.store import SqliteStore
 from actionhero_tasks.testing import StoreContract, new_job, new_settlement
@@ -96,6 +97,28 @@ def test_the_job_of_a_killed_process_is_released_and_that_of_a_stopped_one_is_no
     record = store.find(id)
     assert record is not None
     assert record.state is JobState.READY
+
+
+def test_any_number_of_queues_may_have_jobs(store: SqliteStore) -> None:
+    """With limits, with paused queues, for a worker of some queues, and for a broker."""
+    names = [f"queue-{number}" for number in range(1000)]
+    jobs = [new_job(queue=name, priority=-number) for number, name in enumerate(names)]
+    store.add([*jobs, new_job(queue="paused", priority=-5000)])
+    store.pause_queue("paused")
+    by_priority = [job.id for job in reversed(jobs)]
+    store.queue_limits = {names[999]: QueueLimit(concurrency=1)}
+
+    limited, _ = store.settle_and_claim("one", None, 10)
+    store.queue_limits = {}
+    paused, _ = store.settle_and_claim("one", None, 10)
+    store.resume_queue("paused")
+    named, _ = store.settle_and_claim("one", names, 10)
+    store.pause_queue("paused")
+    sent = store.outbox().begin_sending(500)
+
+    claims = limited + paused + named
+    assert [claim.id for claim in claims] == by_priority[:30]
+    assert [job.id for job in sent] == by_priority[30:530]
 
 
 def test_a_file_system_without_locks_makes_the_store_unavailable(

@@ -6,7 +6,12 @@ from typing import TYPE_CHECKING
 
 from actionhero_tasks.stores.outbox import Outbox, ReadyJob
 from actionhero_tasks.stores.sqlite import schema, steps
-from actionhero_tasks.stores.sqlite.rows import paused_queues_of, ready_queues_of, sent_counts_of
+from actionhero_tasks.stores.sqlite.rows import (
+    first_jobs,
+    paused_queues_of,
+    ready_queues_of,
+    sent_counts_of,
+)
 
 if TYPE_CHECKING:
     import sqlite3
@@ -42,19 +47,17 @@ class SqliteOutbox(Outbox):
             if not connection.execute(query).fetchone()[0]:
                 return []
         with self._writing() as connection:
-            queues: int | None = None
-            parameters: list[str | int] = [limit]
+            parts: list[tuple[str, int]] | None = None
             excluded = self.excluded_queues.union(paused_queues_of(connection))
             if excluded:
                 names = ready_queues_of(connection) - excluded
                 if not names:
                     return []
-                queues = len(names)
-                parameters = [item for name in sorted(names) for item in (name, limit)]
-                parameters.append(limit)
+                parts = [(name, limit) for name in sorted(names)]
+            selection, parameters = first_jobs(connection, schema.READY, parts, limit)
             rows = connection.execute(
                 f"UPDATE jobs SET state = {schema.SENDING}, sent_ms = ? "
-                f"WHERE seq IN ({schema.next_jobs(schema.READY, queues)}) "
+                f"WHERE seq IN ({selection}) "
                 "RETURNING priority, seq, id, queue, action",
                 (self._now_ms(), *parameters),
             ).fetchall()

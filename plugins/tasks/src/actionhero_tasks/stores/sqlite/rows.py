@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 import heapq
+import itertools
+import json
 from collections import Counter, defaultdict
 from typing import TYPE_CHECKING, Any, Final
 
@@ -12,7 +14,7 @@ from actionhero_tasks.stores.sqlite import schema
 
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Sequence
 
 STATES: Final = {
     schema.READY: JobState.READY,
@@ -127,6 +129,35 @@ def _parts(
             for number, condition in enumerate(conditions)
         )
         part = next(filter(None, following), None)
+
+
+def first_jobs(
+    connection: sqlite3.Connection,
+    state: int,
+    parts: Sequence[tuple[str, int]] | None,
+    limit: int,
+) -> tuple[str, list[Any]]:
+    """Return a query for the numbers of the first jobs of a state by priority, and its parameters.
+
+    Args:
+        connection: The connection.
+        state: `READY` or `SUSPECT`.
+        parts: The queues, and how many jobs of each to select at most; `None`: all.
+        limit: How many jobs to select at most.
+    """
+    if parts is None:
+        return schema.next_jobs(state, None), [limit]
+    if len(parts) <= schema.MAX_QUEUES:
+        return schema.next_jobs(state, len(parts)), [*itertools.chain(*parts), limit]
+    jobs: list[tuple[int, int]] = []
+    for start in range(0, len(parts), schema.MAX_QUEUES):
+        chunk = parts[start : start + schema.MAX_QUEUES]
+        query, parameters = first_jobs(connection, state, chunk, limit)
+        jobs += connection.execute(
+            f"SELECT priority, seq FROM jobs WHERE seq IN ({query})", parameters
+        )
+    numbers = [seq for _, seq in heapq.nsmallest(limit, jobs)]
+    return "SELECT value FROM json_each(?)", [json.dumps(numbers)]
 
 
 def batch_jobs_of(

@@ -167,6 +167,8 @@ INSERT INTO totals SELECT 0, 0 WHERE NOT EXISTS (SELECT 1 FROM totals);
 PRAGMA user_version = {VERSION};
 """
 
+#: From how many queues one statement selects: SQLite accepts 500 subqueries.
+MAX_QUEUES: Final = 400
 _CLAIM: Final = (
     f"UPDATE jobs SET state = {RUNNING}, worker_id = ?, token = token + 1, "
     "deliveries = deliveries + 1, started_ms = ?, due_ms = NULL"
@@ -187,7 +189,8 @@ def next_jobs(state: int, queues: int | None) -> str:
 
     Args:
         state: `READY` or `SUSPECT`.
-        queues: The number of queues; `None`: all queues, and the only parameter is the limit.
+        queues: The number of queues, at most `MAX_QUEUES`; `None`: all queues, and the only
+            parameter is the limit.
     """
     if queues is None:
         return f"SELECT seq FROM jobs WHERE state = {state} ORDER BY priority, seq LIMIT ?"
@@ -196,12 +199,12 @@ def next_jobs(state: int, queues: int | None) -> str:
     return f"SELECT seq FROM ({parts}) ORDER BY priority, seq LIMIT ?"
 
 
-def claim(state: int, queues: int | None) -> str:
-    """Return the statement that claims the first jobs of a state, by priority.
+def claim(selection: str) -> str:
+    """Return the statement that claims the jobs whose numbers a query selects.
 
-    Its parameters are the worker id and the time, then those of `next_jobs`.
+    Its parameters are the worker id and the time, then those of the query.
     """
-    return f"{_CLAIM} WHERE seq IN ({next_jobs(state, queues)}) {_RETURNING}"
+    return f"{_CLAIM} WHERE seq IN ({selection}) {_RETURNING}"
 
 
 def claim_by_ids(count: int) -> str:

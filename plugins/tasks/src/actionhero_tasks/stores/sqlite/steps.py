@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from actionhero_tasks.job import Claim, SettlementKind
 from actionhero_tasks.stores.sqlite import schema
-from actionhero_tasks.stores.sqlite.rows import few_queues_of
+from actionhero_tasks.stores.sqlite.rows import few_queues_of, first_jobs
 from actionhero_tasks.stores.store import LOST_ERROR, MAX_DELIVERIES
 
 if TYPE_CHECKING:
@@ -106,9 +106,9 @@ def claim(
             parts = [(queue, count) for queue in names if queue not in excluded]
         if parts == [] or count <= 0:
             continue
-        statement = schema.claim(state, None if parts is None else len(parts))
-        parameters = [item for part in parts or () for item in part]
-        claimed = connection.execute(statement, [worker_id, now, *parameters, count]).fetchall()
+        selection, parameters = first_jobs(connection, state, parts, count)
+        statement = schema.claim(selection)
+        claimed = connection.execute(statement, [worker_id, now, *parameters]).fetchall()
         if capacities is not None:
             capacities.record(_claims(claimed))
         rows += claimed
