@@ -344,6 +344,21 @@ async def test_the_log_is_followed_and_filtered(site: Any) -> None:
     assert errors["lines"] == []
 
 
+@pytest.mark.usefixtures("logged")
+async def test_audit_events_are_not_in_the_log(site: Any, caplog: pytest.LogCaptureFixture) -> None:
+    """Viewers read it; only admins read the audit log."""
+    async with site(operators=OPERATORS) as running:
+        await running.sign_in("ada")
+        await running.change("stamps/burn", json={"id": "7"})
+        await running.sign_in("eve")
+        lines = (await running.read("log.lines"))["lines"]
+        matches = (await running.read("log.lines", '{"text": "ada"}'))["lines"]
+
+    assert [record for record in caplog.records if record.name == "actionhero.audit"]
+    assert {line["facts"]["logger"] for line in lines} == {"actionhero.web", "httpx"}
+    assert {line["facts"]["logger"] for line in matches} <= {"httpx"}
+
+
 async def test_the_audit_log_is_paged(site: Any) -> None:
     """A hundred entries at a time, the newest first."""
     async with site() as running:

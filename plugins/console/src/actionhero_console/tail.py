@@ -18,6 +18,8 @@ MAX_LINES: Final = 200
 MAX_BYTES: Final = 256 * 1024
 #: The longest texts of a line together, in characters.
 MAX_TEXT: Final = 10_000
+#: The logger of audit events, which only admins may read, in the panel Audit.
+_AUDIT_LOGGER: Final = "actionhero.audit"
 _LEVELS: Final = ("debug", "info", "warn", "error", "fatal")
 
 
@@ -66,7 +68,9 @@ class LogTail:
         self._lock = threading.Lock()
 
     def add(self, facts: Mapping[str, Any]) -> None:
-        """Keep a line, with long texts cut."""
+        """Keep a line, with long texts cut; no audit event, as viewers read the lines."""
+        if facts.get("logger") == _AUDIT_LOGGER:
+            return
         shown = browser_facts(facts, MAX_TEXT)
         with self._lock:
             self._last += 1
