@@ -167,6 +167,23 @@ async def test_each_call_of_a_tool_that_writes_is_one_line(
     assert line["details"]["request_id"]
 
 
+async def test_inputs_with_unknown_names_are_not_recorded(
+    site: Site, caplog: pytest.LogCaptureFixture
+) -> None:
+    """They may be secrets whose names are misspelled."""
+    caplog.set_level(logging.INFO, "actionhero.audit")
+    lines = Lines(caplog)
+    [ada] = await connected(site, "ada")
+    lines.take()
+    arguments = {"name": "Ada", "pasword": "4711"}
+
+    await site.post(ada.token, "tools/call", name="rename", arguments=arguments)
+    [line] = lines.take()
+
+    assert line["outcome"] == "failure"
+    assert line["details"]["inputs"] == {"name": "Ada"}
+
+
 async def test_calls_without_a_result_are_recorded_too(
     site: Site, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -112,15 +112,11 @@ class Execution:
         with the answer.
         """
         peer, error = connection.peer, outcome.error
-        secret_names = offered.action.inputs.sensitive_names
         details: dict[str, Any] = {
             "tool": offered.name,
             "client": f"{peer.name} {peer.version}".strip(),
             "scopes": sorted((connection.principal or ANONYMOUS).scopes or ()),
-            "inputs": {
-                name: "[redacted]" if name in secret_names else value
-                for name, value in arguments.items()
-            },
+            "inputs": offered.action.inputs.redact_payload(arguments),
         }
         if error is not None:
             if is_recorded(error):
