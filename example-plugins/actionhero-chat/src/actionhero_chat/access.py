@@ -1,24 +1,20 @@
-"""The scopes of API keys, and the roles of administrators."""
+"""The scopes of API keys, and the permission and the requirements of actions."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final, Literal
 
 from actionhero import Requirement
-from actionhero_chat.ops import users
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
-    from actionhero import Call, Principal
+    from actionhero import Call
 
 #: The scopes of API keys; without any, a key can only read.
 KeyScope = Literal["messages:write"]
 WRITE_MESSAGES: Final[KeyScope] = "messages:write"
-#: The permission to revoke the keys of other users.
+#: The permission to revoke the keys of other users, by `auth.roles` and `auth.users`. No user has a
+#: role by its name or address: every user can take those.
 REVOKE_KEYS: Final = "keys:revoke"
-#: The role of the default user.
-ADMIN: Final = "admin"
 
 
 class SessionRequired(Requirement):
@@ -39,9 +35,3 @@ class NoApiKey(SessionRequired):
 
     async def is_met(self, call: Call) -> bool:
         return not call.principal.is_anonymous and call.principal.method != "api_key"
-
-
-async def roles_of(principal: Principal) -> Iterable[str]:
-    """Return the roles of a user: the default user is an administrator."""
-    admin = await users.find_default()
-    return [ADMIN] if admin is not None and admin.id == principal.user else []

@@ -11,7 +11,6 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from actionhero import Action, Application, Initializer, Middleware, Settings
-    from actionhero_auth import RoleFunction
     from actionhero_channels import Channel
     from actionhero_db import Models
     from actionhero_web import StaticFiles
@@ -79,13 +78,6 @@ def actionhero_actions(app: Application) -> Sequence[type[Action]]:
         agents.Status,
         agents.GreetingPrompt,
     ]
-
-
-@hookimpl
-def actionhero_auth_roles() -> Sequence[RoleFunction]:
-    from actionhero_chat.access import roles_of
-
-    return [roles_of]
 
 
 @hookimpl
