@@ -92,7 +92,7 @@ async def test_a_user_signs_up_on_the_way_to_the_consent(serve: Serve) -> None:
             page.url.path, data={**form, "email": "ada@example.com", "password": "right"}
         )
         assert 'autocomplete="new-password"' in page.text
-        assert taken.status_code == 422
+        assert taken.status_code == 409
         assert "User already exists" in taken.text
         assert hidden_fields(taken.text)["step"] == "sign_up"
 

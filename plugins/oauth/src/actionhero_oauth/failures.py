@@ -51,15 +51,24 @@ def with_failures(
                 raise
             if typed is not error:
                 logger.warning("%s %s failed: %s", request.method, request.path, error)
-            status = ERROR_MAPPINGS[typed.type].status
-            response = respond(typed.message, status)
-            if isinstance(error, HttpError):
-                response.headers.extend(error.headers)
-            if status == 503:
-                response.headers["Retry-After"] = str(typed.retry_after_seconds or 1)
+            response = respond(typed.message, status_of(typed))
+            add_error_headers(response, typed)
             return response
 
     return handle
+
+
+def status_of(error: TypedError) -> int:
+    """Return the HTTP status of an error."""
+    return error.status if isinstance(error, HttpError) else ERROR_MAPPINGS[error.type].status
+
+
+def add_error_headers(response: web.StreamResponse, error: TypedError) -> None:
+    """Add the headers of an error to its response: its own, and `Retry-After`."""
+    if isinstance(error, HttpError):
+        response.headers.extend(error.headers)
+    if error.retry_after_seconds is not None or response.status == 503:
+        response.headers["Retry-After"] = str(error.retry_after_seconds or 1)
 
 
 def failure_document(message: str, status: int) -> web.Response:

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Final
 import aiohttp_session
 from aiohttp import web
 
-from actionhero import Connection
 from actionhero.transport import TextPayload, new_identifier
 from actionhero_oauth.consent_form import field_of
+from actionhero_oauth.failures import add_error_headers, status_of
 from actionhero_oauth.pages import Markup
 
 if TYPE_CHECKING:
@@ -97,8 +97,7 @@ class SignInForms:
         name = self.actions[step]
         names = self._app.actions.find(name).inputs.names
         inputs = {key: values for key, values in fields.items() if key in names}
-        address = self._server.address(request)
-        connection = Connection("web", address, raw=request)
+        connection = self._server.connection(request)
         outcome = await self._app.pipeline.execute(
             connection, name, TextPayload(inputs), request_id=new_identifier()
         )
@@ -111,8 +110,9 @@ class SignInForms:
                 client,
                 session_id_of(session),
                 problem=outcome.error.message,
-                status=401 if step == SIGN_IN else 422,
+                status=status_of(outcome.error),
             )
+            add_error_headers(response, outcome.error)
         else:
             path = f"{self._server.base_path}/consent/{id}"
             if step == SIGN_UP:
