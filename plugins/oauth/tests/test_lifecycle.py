@@ -18,6 +18,7 @@ from hypothesis.stateful import (
 )
 from plugins.oauth.tests.conftest import CHALLENGE, CLIENT, REDIRECT_URI, VERIFIER
 
+from actionhero import Connection
 from actionhero_oauth import AuthorizationServer
 from actionhero_oauth.authorization_requests import AuthorizationRequest
 from actionhero_oauth.clients import Client, ClientKind
@@ -32,6 +33,8 @@ if TYPE_CHECKING:
     from plugins.oauth.tests.conftest import Serve
 
 USERS = ("ada", 7)
+#: The program of the client.
+SOURCE = Connection("web")
 
 
 class Code:
@@ -88,7 +91,7 @@ class Lifecycle(RuleBasedStateMachine):
     async def _redeem(self, code: Code, count: int) -> list[Any]:
         sent = {"redirect_uri": REDIRECT_URI, "code_verifier": VERIFIER, "resource": ""}
         calls = (
-            TokenExchange(self.server).exchange_code(self.client, code.text, **sent)
+            TokenExchange(self.server).exchange_code(self.client, code.text, SOURCE, **sent)
             for _ in range(count)
         )
         return list(await asyncio.gather(*calls, return_exceptions=True))
@@ -98,7 +101,9 @@ class Lifecycle(RuleBasedStateMachine):
         if code.grant is None or age >= code.generation:
             return
         token = self.server.tokens.make("refresh", code.grant.id, code.generation - age)
-        refreshing = TokenExchange(self.server).refresh(self.client, token, resource="", scope="")
+        refreshing = TokenExchange(self.server).refresh(
+            self.client, token, SOURCE, resource="", scope=""
+        )
         if code.is_ended or age > 1:
             with pytest.raises(OAuthError):
                 self.run(refreshing)

@@ -384,6 +384,39 @@ async def test_a_policy_narrows_and_refuses(serve: Serve) -> None:
     assert refused["error_description"] == "You may not connect applications"
 
 
+async def test_a_policy_does_not_redirect_to_a_client_that_registered_itself(
+    serve: Serve, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The user has clicked nothing; the page has a link. After a click, it redirects."""
+
+    def policy(user: Any, client: Any, scopes: frozenset[str]) -> frozenset[str]:
+        raise Forbidden("You may not connect applications")
+
+    class Policy:
+        @hookimpl
+        def actionhero_oauth_consent(self) -> list[Any]:
+            return [policy]
+
+    async with serve(Policy()) as site, site.client() as client, site.browser() as browser:
+        uri = "https://evil.example/"
+        registered = await client.post("/oauth/register", json={"redirect_uris": [uri]})
+        id = registered.json()["client_id"]
+        page = await site.consent_page(browser, client_id=id, redirect_uri=uri, scope="mcp")
+        again = await browser.get(page.url.path)
+
+    assert page.status_code == 403
+    assert "Location" not in page.headers
+    assert "You may not connect applications." in page.text
+    assert 'href="https://evil.example/?error=access_denied' in page.text
+    assert again.status_code == 410
+    [event] = [
+        json.loads(record.getMessage())
+        for record in caplog.records
+        if record.name == "actionhero.audit" and '"oauth.consent"' in record.getMessage()
+    ]
+    assert (event["outcome"], event["user"]) == ("failure", "ada@example.com")
+
+
 async def test_a_page_is_replaced(serve: Serve) -> None:
     class Own:
         @hookimpl

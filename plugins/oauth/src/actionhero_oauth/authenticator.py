@@ -72,10 +72,10 @@ class AccessTokenAuthenticator(Authenticator):
         server = self._server()
         self._cache.pop(token, None)
         revocations = self._revocations
-        found = await server.grant_of(token)
-        if found is None:
+        valid = await server.grant_of(token)
+        if valid is None:
             raise _invalid("The access token is not valid, or has expired")
-        grant, expires = found
+        grant, expires = valid
         principal = Principal(
             grant.user,
             scopes=server.settings.with_implied(grant.scopes),

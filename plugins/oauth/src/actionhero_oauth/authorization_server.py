@@ -7,7 +7,7 @@ import time
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
 
-from actionhero import AuditLog, Forbidden
+from actionhero import AuditLog, Connection, Forbidden
 from actionhero_oauth.authorization_requests import AuthorizationRequests
 from actionhero_oauth.client_documents import ClientDocuments
 from actionhero_oauth.client_registry import ClientRegistry
@@ -63,7 +63,13 @@ class AuthorizationServer:
         self.requests = AuthorizationRequests(clients)
 
     def audit(
-        self, event: str, outcome: str = "success", grant: Grant | None = None, **details: Any
+        self,
+        event: str,
+        outcome: str = "success",
+        grant: Grant | None = None,
+        *,
+        source: Connection | None = None,
+        **details: Any,
     ) -> None:
         """Record an event in the audit log.
 
@@ -71,6 +77,7 @@ class AuthorizationServer:
             event: The name of the event.
             outcome: `success` or `failure`.
             grant: The grant that it concerns.
+            source: The client that has sent the request; by default that of the current call.
             details: Further facts, such as `user` and `client`.
         """
         user = details.pop("user", None)
@@ -81,6 +88,7 @@ class AuthorizationServer:
         self._app.get(AuditLog).record(
             event,
             outcome,
+            source=source,
             user=user,
             method="oauth",
             credential_id=credential_id,
@@ -115,23 +123,34 @@ class AuthorizationServer:
             request, user, client.name, tuple(sorted(scopes)), grant_id
         )
 
-    async def revoke_token(self, client: Client, token: str) -> Grant | None:
+    async def revoke_token(
+        self, client: Client, token: str, *, source: Connection | None = None
+    ) -> Grant | None:
         """End the grant of a token of a client, and return it; `None` if there is none."""
         parsed = self.tokens.parse(token)
         grant = None if parsed is None else await self.grants.find(parsed.grant_id)
         if grant is None or grant.client_id != client.id:
             return None
         await self.grants.revoke(grant.id)
-        self.audit("credential_revocation", grant=grant)
+        self.audit("credential_revocation", grant=grant, source=source)
         return grant
 
-    async def end(self, grant_id: str) -> bool:
-        """End a grant, and return whether it existed."""
+    async def end(
+        self, grant_id: str, *, source: Connection | None = None, recorded: bool = True
+    ) -> Grant | None:
+        """End a grant, and return it; `None` if there is none.
+
+        Args:
+            grant_id: The identifier of the grant.
+            source: The client that has sent the request; by default that of the current call.
+            recorded: Whether the audit log has an event; a caller that records it itself says no.
+        """
         grant = await self.grants.find(grant_id)
         if grant is None or not await self.grants.revoke(grant_id):
-            return False
-        self.audit("credential_revocation", grant=grant)
-        return True
+            return None
+        if recorded:
+            self.audit("credential_revocation", grant=grant, source=source)
+        return grant
 
     async def end_all(self, user: Any) -> int:
         """End all grants of a user, who signs out everywhere; return their number."""
@@ -144,6 +163,10 @@ class AuthorizationServer:
         """Return the address of the client of a request, behind trusted proxies."""
         client = self._proxies.client(remote_address(request), request.scheme, request.headers)
         return client.address
+
+    def connection(self, request: web.Request) -> Connection:
+        """Return the client of a request, as the source of events in the audit log."""
+        return Connection("web", self.address(request), raw=request)
 
     # -- scopes --------------------------------------------------------------------------------
 

@@ -67,22 +67,38 @@ class Authorize:
             response.headers["Retry-After"] = str(error.retry_after_seconds)
             return response
         except OAuthError as error:
-            redirect = self.redirect(redirect_uri, sent["state"], error.document)
-            if self._server.clients.is_trusted(client, redirect_uri):
-                return redirect
-            # Anyone can register a client: our address would lead to any other, without a click
-            # (RFC 9700 §4.11.2).
-            values = {
-                "message": f"The application {client.name} sent a request that is not valid: "
-                f"{error.description}.",
-                "path": redirect.headers["Location"],
-                "host": redirect_host(redirect_uri),
-            }
-            return self._pages.render("return", "Something is wrong", values, status=400)
+            return self.respond_error(client, redirect_uri, sent["state"], error)
         # Not a redirect: as the continuation of a request of another site, it would be sent
         # without our cookie, whose attribute `SameSite` is `Strict`.
         path = f"{self._server.base_path}/consent/{id}"
         return self._pages.render("hop", "Continue", {"path": path}, refresh=path)
+
+    def respond_error(
+        self, client: Client, redirect_uri: str, state: str, error: OAuthError, *, status: int = 400
+    ) -> web.StreamResponse:
+        """Return the response to a request that fails before its user has decided.
+
+        That is a redirect to a client that is trusted, and for all others a page with a link:
+        anyone can register a client, and our address would lead to any other, without a click
+        (RFC 9700 §4.11.2).
+
+        Args:
+            client: The client.
+            redirect_uri: Its redirect URI, which is valid.
+            state: The parameter of the request.
+            error: The error.
+            status: The HTTP status of the page.
+        """
+        redirect = self.redirect(redirect_uri, state, error.document)
+        if self._server.clients.is_trusted(client, redirect_uri):
+            return redirect
+        values = {
+            "message": f"The request of the application {client.name} has failed: "
+            f"{error.description}.",
+            "path": redirect.headers["Location"],
+            "host": redirect_host(redirect_uri),
+        }
+        return self._pages.render("return", "Something is wrong", values, status=status)
 
     def redirect(
         self, redirect_uri: str, state: str, parameters: Mapping[str, str]

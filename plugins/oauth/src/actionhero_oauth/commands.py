@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import click
 
-from actionhero.cli import EXIT_FAILED, UserType, format_option, write_rows
+from actionhero.cli import EXIT_FAILED, UserType, audited, format_option, write_rows
 from actionhero_oauth.authorization_server import AuthorizationServer, authorization_server_for
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
+    from actionhero import Application
     from actionhero.cli import CommandContext
 
 Result = TypeVar("Result")
@@ -52,7 +53,7 @@ def grants(context: CommandContext, user: Any, format_: str) -> None:
             "resource": grant.resource,
             "created": grant.created.isoformat(timespec="seconds"),
         }
-        for grant in _run(context, load)
+        for grant in _run(context.load_app(), load)
     ]
     write_rows(rows, _GRANTS, format_)
 
@@ -77,7 +78,7 @@ def clients(context: CommandContext, format_: str) -> None:
             row["grants"] += 1
         return list(rows.values())
 
-    write_rows(_run(context, load), _CLIENTS, format_)
+    write_rows(_run(context.load_app(), load), _CLIENTS, format_)
 
 
 @oauth.command()
@@ -85,15 +86,23 @@ def clients(context: CommandContext, format_: str) -> None:
 @click.pass_obj
 def revoke(context: CommandContext, grant: str) -> None:
     """End a grant: its tokens are refused within a second. Exits 1 if it does not exist."""
-    if not _run(context, lambda server: server.end(grant)):
+    app = context.load_app()
+
+    async def end(server: AuthorizationServer) -> bool:
+        with audited(app, context, "credential_revocation", {"grant": grant}) as details:
+            ended = await server.end(grant, recorded=False)
+            details["known"] = ended is not None
+            if ended is not None:
+                details |= {"owner": ended.user, "client": ended.client_id}
+        return ended is not None
+
+    if not _run(app, end):
         click.echo(f"unknown grant {grant!r}; it may have ended", err=True)
         sys.exit(EXIT_FAILED)
     click.echo(grant)
 
 
-def _run(
-    context: CommandContext, function: Callable[[AuthorizationServer], Awaitable[Result]]
-) -> Result:
+def _run(app: Application, function: Callable[[AuthorizationServer], Awaitable[Result]]) -> Result:
     """Call `function` with the authorization server, without starting the application.
 
     Raises:
@@ -103,8 +112,6 @@ def _run(
         RedisClients,
         run_with_redis,
     )
-
-    app = context.load_app()
 
     def run(clients: RedisClients) -> Awaitable[Result]:
         app.provide(RedisClients, clients)

@@ -54,7 +54,7 @@ class ConnectionsPage:
         for grant in await self._server.grants.of_user(user):
             # Only those of this user: an identifier is not secret.
             if grant.id == id:
-                await self._server.end(grant.id)
+                await self._server.end(grant.id, source=self._server.connection(request))
         headers = {"Location": f"{self._server.base_path}/connections"}
         return web.Response(status=303, headers=headers)
 

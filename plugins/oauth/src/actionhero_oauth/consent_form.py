@@ -41,11 +41,11 @@ def field_of(item: InputField, *, is_new: bool) -> str:
     )
 
 
-def warning_of(found: AuthorizationRequest, client: Client) -> str:
+def warning_of(request: AuthorizationRequest, client: Client) -> str:
     """Return what a user should know of a client; empty for one that is known."""
     reasons = []
     if client.kind is ClientKind.REGISTERED:
         reasons.append("This application has named itself; nothing confirms its name.")
-    if is_loopback(found.redirect_uri):
+    if is_loopback(request.redirect_uri):
         reasons.append("It runs on this computer. Allow it only if you have just started it.")
     return f'<p class="warning">{" ".join(reasons)}</p>' if reasons else ""

@@ -25,7 +25,7 @@ def diagnose(app: Application) -> list[Diagnosis]:
     if app.has_invalid_settings or not is_active(app):
         return []
     scopes = app.get(OAuthSettings).scopes
-    found = [
+    warnings = [
         Diagnosis(
             CHECK,
             Finding.WARNING,
@@ -37,7 +37,7 @@ def diagnose(app: Application) -> list[Diagnosis]:
         if any(action.attribute(name) for name in _REACHABLE)
         for scope in _missing_scopes(action, frozenset(scopes))
     ]
-    return found or [Diagnosis(CHECK, Finding.OK, f"users can grant {len(scopes)} scopes")]
+    return warnings or [Diagnosis(CHECK, Finding.OK, f"users can grant {len(scopes)} scopes")]
 
 
 def _missing_scopes(action: RegisteredAction, known: frozenset[str]) -> Iterator[str]:

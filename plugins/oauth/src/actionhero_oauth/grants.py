@@ -186,8 +186,8 @@ class Grants:
 
     async def of_user(self, user: Any) -> list[Grant]:
         """Return the grants of a user, the newest first."""
-        found = await self._load(self._user_key(user))
-        return [grant for grant in found if grant.user == user]
+        grants = await self._load(self._user_key(user))
+        return [grant for grant in grants if grant.user == user]
 
     async def newest(self) -> list[Grant]:
         """Return the grants of all users, the newest first; at most 1,000."""

@@ -64,10 +64,10 @@ def public_resolver(is_allowed: Callable[[str], bool]) -> AbstractResolver:
         async def resolve(
             self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_UNSPEC
         ) -> Any:
-            found = await self._inner.resolve(host, port, family)
-            if not all(is_allowed(item["host"]) for item in found):
+            addresses = await self._inner.resolve(host, port, family)
+            if not all(is_allowed(item["host"]) for item in addresses):
                 raise OSError("the address is not public")
-            return found
+            return addresses
 
         async def close(self) -> None:
             await self._inner.close()

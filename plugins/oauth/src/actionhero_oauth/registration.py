@@ -28,6 +28,7 @@ class Registration:
     async def handle(self, request: web.Request) -> web.Response:
         """Return the metadata of the registered client."""
         headers = {}
+        source = self._server.connection(request)
         try:
             try:
                 metadata = loads(await request.read())
@@ -35,17 +36,14 @@ class Registration:
                 raise OAuthError("invalid_client_metadata", error.message) from None
             if not isinstance(metadata, dict):
                 raise OAuthError("invalid_client_metadata", "the body must be a JSON object")
-            address = self._server.address(request)
-            document, status = await self._server.clients.register(metadata, address), 201
-            self._server.audit("oauth.registration", client=document["client_id"], address=address)
+            document = await self._server.clients.register(metadata, source.remote)
+            status = 201
+            self._server.audit("oauth.registration", source=source, client=document["client_id"])
         except OAuthError as error:
             document, status = dict(error.document), error.status
         except RateLimited as error:
             document = {"error": "temporarily_unavailable", "error_description": error.message}
             status = 429
-            self._server.audit(
-                "oauth.registration", "failure", reason=error.message,
-                address=self._server.address(request),
-            )  # fmt: skip
+            self._server.audit("oauth.registration", "failure", source=source, reason=error.message)
             headers["Retry-After"] = str(error.retry_after_seconds)
         return json_response(document, status, headers)

@@ -135,7 +135,7 @@ class OAuthSettings(Settings):
 
     def with_implied(self, scopes: frozenset[str]) -> frozenset[str]:
         """Return scopes and all that they include."""
-        found, new = scopes, scopes
-        while new := frozenset(s for scope in new for s in self.implies.get(scope, ())) - found:
-            found |= new
-        return found
+        total, new = scopes, scopes
+        while new := frozenset(s for scope in new for s in self.implies.get(scope, ())) - total:
+            total |= new
+        return total

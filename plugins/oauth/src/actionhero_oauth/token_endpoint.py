@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from aiohttp import web
 
+    from actionhero import Connection
     from actionhero_oauth.authorization_server import AuthorizationServer
     from actionhero_oauth.clients import Client
     from actionhero_oauth.grant import Grant
@@ -55,22 +56,22 @@ class TokenEndpoint:
     async def _respond(
         self,
         request: web.Request,
-        handle: Callable[[Client, dict[str, str]], Awaitable[Any]],
+        handle: Callable[[Client, dict[str, str], Connection], Awaitable[Any]],
     ) -> web.Response:
+        source = self._server.connection(request)
         try:
             if media_type_of(request.headers.get("Content-Type")) is not MediaType.FORM:
                 raise OAuthError("invalid_request", "send application/x-www-form-urlencoded")
             fields = parse_form(await request.read())
             sent = {name: _single(name, fields.get(name, [])) for name in _NAMES}
             client = await self._authenticate(request, sent)
-            return json_response(await handle(client, sent))
+            return json_response(await handle(client, sent, source))
         except OAuthError as error:
             headers = {}
             if error.status == 401:
                 self._server.audit(
-                    "oauth.client", "failure", reason=error.description,
-                    address=self._server.address(request),
-                )  # fmt: skip
+                    "oauth.client", "failure", source=source, reason=error.description
+                )
                 headers = {"WWW-Authenticate": "Basic"}
             return json_response(error.document, error.status, headers)
 
@@ -94,17 +95,19 @@ class TokenEndpoint:
             raise OAuthError("invalid_client", "the client_secret is wrong", 401)
         return client
 
-    async def _issue(self, client: Client, sent: dict[str, str]) -> dict[str, Any]:
+    async def _issue(
+        self, client: Client, sent: dict[str, str], source: Connection
+    ) -> dict[str, Any]:
         grant_type = _required("grant_type", sent)
         if grant_type == "authorization_code":
             names = ("redirect_uri", "code_verifier", "resource")
             grant = await self._exchange.exchange_code(
-                client, _required("code", sent), **{name: sent[name] for name in names}
+                client, _required("code", sent), source, **{name: sent[name] for name in names}
             )
         elif grant_type == "refresh_token":
             token = _required("refresh_token", sent)
             grant = await self._exchange.refresh(
-                client, token, resource=sent["resource"], scope=sent["scope"]
+                client, token, source, resource=sent["resource"], scope=sent["scope"]
             )
         else:
             raise OAuthError(
@@ -124,17 +127,21 @@ class TokenEndpoint:
             "scope": " ".join(sorted(grant.scopes)),
         }
 
-    async def _revoke(self, client: Client, sent: dict[str, str]) -> dict[str, Any]:
-        await self._server.revoke_token(client, _required("token", sent))
+    async def _revoke(
+        self, client: Client, sent: dict[str, str], source: Connection
+    ) -> dict[str, Any]:
+        await self._server.revoke_token(client, _required("token", sent), source=source)
         return {}
 
-    async def _introspect(self, client: Client, sent: dict[str, str]) -> dict[str, Any]:
+    async def _introspect(
+        self, client: Client, sent: dict[str, str], _: Connection
+    ) -> dict[str, Any]:
         if not client.secret:
             raise OAuthError("invalid_client", "only clients with a secret may do this", 401)
-        found = await self._server.grant_of(_required("token", sent))
-        if found is None:
+        valid = await self._server.grant_of(_required("token", sent))
+        if valid is None:
             return {"active": False}
-        grant, expires = found
+        grant, expires = valid
         return {
             "active": True,
             "client_id": grant.client_id,

@@ -8,6 +8,7 @@ from actionhero_oauth.authorization_requests import CodeReused
 from actionhero_oauth.errors import OAuthError
 
 if TYPE_CHECKING:
+    from actionhero import Connection
     from actionhero_oauth.authorization_server import AuthorizationServer
     from actionhero_oauth.clients import Client
     from actionhero_oauth.grant import Grant
@@ -23,12 +24,15 @@ class TokenExchange:
     def __init__(self, server: AuthorizationServer) -> None:
         self._server = server
 
-    async def exchange_code(self, client: Client, code: str, **sent: str) -> Grant:
+    async def exchange_code(
+        self, client: Client, code: str, source: Connection, **sent: str
+    ) -> Grant:
         """Return the grant that a code becomes (RFC 6749 §4.1.3, RFC 7636 §4.5).
 
         Args:
             client: The client.
             code: The code.
+            source: The program of the client.
             sent: `redirect_uri`, `code_verifier` and `resource` of the request; empty if absent.
 
         Raises:
@@ -41,21 +45,22 @@ class TokenExchange:
             if isinstance(error, CodeReused):
                 facts["grant_id"] = error.grant_id
             self._server.audit(
-                "oauth.code", "failure", client=client.id, reason=error.description, **facts
-            )
+                "oauth.code", "failure", source=source, client=client.id,
+                reason=error.description, **facts,
+            )  # fmt: skip
             raise
-        self._server.audit("credential_creation", grant=grant)
+        self._server.audit("credential_creation", grant=grant, source=source)
         return grant
 
     async def _exchange_code(self, client: Client, code: str, sent: dict[str, str]) -> Grant:
         grants, requests, tokens = self._server.grants, self._server.requests, self._server.tokens
         try:
-            found = await requests.redeem(code)
+            consent = await requests.redeem(code)
         except CodeReused as error:
             # Not one that the first use has yet to make: that one sees this use.
             await grants.revoke(error.grant_id, is_noted=False)
             raise
-        request = found.request
+        request = consent.request
         if request.client_id != client.id:
             raise OAuthError("invalid_grant", "the code was issued to another client")
         redirect_uri = sent["redirect_uri"]
@@ -65,20 +70,22 @@ class TokenExchange:
             raise OAuthError("invalid_grant", "code_verifier does not match the code_challenge")
         self._check_resource(sent["resource"], request.resource)
         grant = await grants.create(
-            found.user,
+            consent.user,
             client.id,
-            found.client_name,
+            consent.client_name,
             request.redirect_host,
-            frozenset(found.scopes),
+            frozenset(consent.scopes),
             request.resource,
-            found.grant_id,
+            consent.grant_id,
         )
         if await requests.is_reused(code):
             await grants.revoke(grant.id)
         await self._server.clients.mark_used(client)
         return grant
 
-    async def refresh(self, client: Client, token: str, *, resource: str, scope: str) -> Grant:
+    async def refresh(
+        self, client: Client, token: str, source: Connection, *, resource: str, scope: str
+    ) -> Grant:
         """Return a grant with new tokens (RFC 6749 §6).
 
         Raises:
@@ -96,10 +103,11 @@ class TokenExchange:
             grant = await self._server.grants.rotate(grant, parsed.generation)
         except OAuthError as error:
             self._server.audit(
-                "oauth.refresh", "failure", grant, sent_by=client.id, reason=error.description
-            )
+                "oauth.refresh", "failure", grant, source=source, sent_by=client.id,
+                reason=error.description,
+            )  # fmt: skip
             raise
-        self._server.audit("oauth.refresh", grant=grant)
+        self._server.audit("oauth.refresh", grant=grant, source=source)
         await self._server.clients.mark_used(client)
         return grant
 
