@@ -133,7 +133,8 @@ def join() -> Callable[..., Awaitable[None]]:
 @pytest.fixture
 def served(start_chat: Any, tmp_path: Path) -> Any:
     """Return a running chat without messages."""
-    return start_chat(tmp_path).wait_until_listening()
+    # The windows are still open when it stops, and the status of the page is a stream.
+    return start_chat(tmp_path, ACTIONHERO_WEB__STREAM_GRACE="0.1").wait_until_listening()
 
 
 async def open_window(context: Any, served: Any, **options: Any) -> Window:

@@ -72,6 +72,8 @@ async def app(tasks_app: Callable[..., Any]) -> AsyncIterator[RunningApp]:
             run_in_server=True,
         ) as app:
             yield app
+            # Otherwise the stop waits for jobs that wait for it.
+            Export.go_on.set()
 
 
 async def subscribe(app: RunningApp, id: str, user: Any) -> RecordingSubscriber:
