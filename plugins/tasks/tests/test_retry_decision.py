@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -17,6 +18,7 @@ from actionhero import (
     TypedError,
 )
 from actionhero_tasks.job import Claim, SettlementKind
+from actionhero_tasks.job_options import MAX_DELAY
 from actionhero_tasks.worker.retries import RetryPolicy, retry_decision
 
 POLICY = RetryPolicy(retries=5, backoff_seconds=10, max_backoff_seconds=3600)
@@ -65,6 +67,16 @@ def test_retry_after_of_an_error_extends_the_delay() -> None:
     error = RateLimited("slowly", retry_after_seconds=120)
 
     assert retry_decision(claim(), error, POLICY).delay_ms == 120_000
+
+
+def test_a_backoff_is_a_delay_that_stores_can_write() -> None:
+    """However long the settings allow it to be."""
+    seconds = timedelta.max.total_seconds()
+    policy = RetryPolicy(retries=5, backoff_seconds=seconds, max_backoff_seconds=seconds)
+
+    delay_ms = retry_decision(claim(), ServiceUnavailable("unavailable"), policy).delay_ms
+
+    assert timedelta(milliseconds=delay_ms) == MAX_DELAY
 
 
 @pytest.mark.parametrize(

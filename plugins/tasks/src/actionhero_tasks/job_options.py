@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 from actionhero import InvalidInput
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Mapping
 
     from actionhero import Action
 
@@ -72,6 +72,39 @@ def retry_delay_ms(delay_ms: float) -> int:
     """Return the delay of a retry as a store can write it: a whole number up to `MAX_DELAY`."""
     # In this order, not a number becomes 0.
     return int(min(max(0, delay_ms), milliseconds(MAX_DELAY)))
+
+
+def message_delay_ms(delay_ms: Any) -> int:
+    """Return the delay of a message of dramatiq as a store can write it: a whole number.
+
+    Raises:
+        TypeError: It is not a number.
+        ValueError: It is longer than `MAX_DELAY`.
+    """
+    if delay_ms is None:
+        return 0
+    if not isinstance(delay_ms, int | float):
+        raise TypeError(f"delay is {delay_ms!r}; pass a number of milliseconds, or a timedelta")
+    # In this form, not a number is refused.
+    if not delay_ms <= milliseconds(MAX_DELAY):
+        raise ValueError(f"the delay of {delay_ms} ms is longer than {MAX_DELAY.days} days")
+    return int(max(0, delay_ms))
+
+
+def message_priority(options: Mapping[str, Any]) -> int | None:
+    """Return the priority of the job of a message, or `None` if its options have none.
+
+    High numbers of `broker_priority` are urgent in dramatiq, and low ones here.
+
+    Raises:
+        TypeError: It is not an integer.
+    """
+    priority = options.get("broker_priority")
+    if priority is None:
+        return None
+    if type(priority) is not int:
+        raise TypeError(f"broker_priority is {priority!r}; pass an integer")
+    return -priority
 
 
 def check_priority(priority: int) -> None:

@@ -191,6 +191,23 @@ async def test_the_options_of_a_message_are_those_of_its_job(
     assert job.due_ms - job.created_ms == 60_000
 
 
+@pytest.mark.parametrize(
+    ("options", "error", "text"),
+    [
+        ({"delay": 10**19}, ValueError, "longer than 36500 days"),
+        ({"broker_priority": 10**20}, InvalidInput, "is not between"),
+    ],
+)
+async def test_the_options_of_a_message_have_bounds(
+    tasks_app: Callable[..., Any], options: dict[str, Any], error: type[Exception], text: str
+) -> None:
+    """Those of `enqueue`."""
+    async with tasks_app(Add, mode=RunMode.CLI) as app:
+        add = app.get(Tasks).broker.get_actor("number:add")
+        with pytest.raises(error, match=text):
+            add.send_with_options(kwargs={"a": 1}, **options)
+
+
 async def test_secret_inputs_are_encrypted_in_messages(tasks_app: Callable[..., Any]) -> None:
     """Also in those that are parts of others; the actions have them."""
     async with tasks_app(

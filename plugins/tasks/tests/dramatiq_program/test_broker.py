@@ -154,6 +154,58 @@ def test_a_delayed_message_waits_in_the_store(broker: JobBroker) -> None:
     assert broker.store.counts() == []
 
 
+@pytest.mark.parametrize(
+    ("options", "error", "text"),
+    [
+        ({"delay": 10**17}, ValueError, "the delay of 100000000000000000 ms is longer than 36500"),
+        ({"delay": 10**19}, ValueError, "longer than 36500 days"),
+        ({"delay": float("nan")}, ValueError, "longer than 36500 days"),
+        ({"delay": "soon"}, TypeError, "delay is 'soon'; pass a number"),
+        ({"broker_priority": 10**20}, ValueError, "the priority -100000000000000000000 is not"),
+        ({"broker_priority": "high"}, TypeError, "broker_priority is 'high'; pass an integer"),
+    ],
+)
+def test_options_out_of_bounds_are_refused(
+    broker: JobBroker, options: dict[str, Any], error: type[Exception], text: str
+) -> None:
+    """By every store; nothing is stored."""
+
+    @dramatiq.actor(broker=broker)
+    def later() -> None:
+        pass
+
+    with pytest.raises(error, match=text):
+        later.send_with_options(**options)
+
+    assert broker.store.counts() == []
+
+
+def test_the_priority_of_an_actor_has_bounds(broker: JobBroker) -> None:
+    """Those of jobs."""
+
+    @dramatiq.actor(broker=broker, priority=10**20)
+    def later() -> None:
+        pass
+
+    with pytest.raises(ValueError, match="the priority 100000000000000000000 is not between"):
+        later.send()
+
+
+def test_delays_are_whole_milliseconds(broker: JobBroker) -> None:
+    """Also in the lists of jobs."""
+
+    @dramatiq.actor(broker=broker)
+    def later() -> None:
+        pass
+
+    later.send_with_options(delay=60_000.7)
+    later.send_with_options(delay=-5)
+
+    [delayed] = broker.store.jobs(JobState.DELAYED)
+    assert delayed.due_ms == delayed.created_ms + 60_000
+    assert broker.store.counts()[0].ready == 1
+
+
 def test_a_stopping_worker_releases_prefetched_messages(broker: JobBroker) -> None:
     """Their deliveries are not counted. Messages in process are finished."""
     started, go = threading.Semaphore(0), threading.Event()

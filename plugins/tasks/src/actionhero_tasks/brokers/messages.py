@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
+import time
 import uuid
 from typing import TYPE_CHECKING, Any, Final
 
 from dramatiq import Message
 
+from actionhero import InvalidInput
 from actionhero.transport import new_identifier
 from actionhero_tasks.job import NewJob
+from actionhero_tasks.job_options import (
+    MAX_DELAY,
+    MAX_PRIORITY,
+    check_text,
+    milliseconds,
+    retry_delay_ms,
+)
 
 if TYPE_CHECKING:
     from dramatiq import MessageProxy
@@ -17,6 +26,13 @@ if TYPE_CHECKING:
 
 #: The option of a message that contains the id of the stored job.
 JOB_OPTION: Final = "actionhero_job"
+#: The longest id and name of a message, which an index of any store can have.
+MAX_TEXT: Final = 500
+#: The options of dramatiq that are numbers.
+_NUMBERS: Final = (
+    *("eta", "broker_priority", "retries", "max_retries", "min_backoff", "max_backoff"),
+    *("max_age", "time_limit"),
+)
 #: The highest priority of a message; the lowest is 0.
 LEVELS: Final = 10
 #: The priority of a message whose job has the priority 0.
@@ -55,15 +71,47 @@ def job_for(message: MessageProxy, queue: str, now_ms: int) -> NewJob:
         now_ms: The time of the store's clock.
     """
     options = message.options
+    # In this order, not a number becomes a number.
+    level = min(max(-MAX_PRIORITY, _number(options.get("broker_priority"))), MAX_PRIORITY)
     return NewJob(
         id=message.message_id,
         queue=queue,
         action=message.actor_name,
         body=message.copy(queue_name=queue).encode(),
         # High numbers are urgent in dramatiq, low ones here.
-        priority=-_number(options.get("broker_priority")),
-        delay_ms=max(_number(options.get("eta"), now_ms) - now_ms, 0),
+        priority=-int(level),
+        delay_ms=retry_delay_ms(_number(options.get("eta"), now_ms) - now_ms),
     )
+
+
+def fault_in(message: MessageProxy) -> str | None:
+    """Return why no store can have the job of a message, or `None` if one can.
+
+    Other clients can send any JSON. A message that cannot be stored would be delivered again and
+    again.
+    """
+    options: Any = message.options
+    if not isinstance(options, dict):
+        return f"its options are {options!r:.100}"
+    try:
+        check_text("id", job_id_of(message))
+        if not is_foreign(message):
+            return None
+        for name in ("message_id", "actor_name"):
+            text = getattr(message, name)
+            check_text(name, text)
+            if not 0 < len(text) <= MAX_TEXT:
+                return f"its {name} has {len(text)} characters"
+    except (InvalidInput, TypeError) as error:
+        return str(error)
+    for name in _NUMBERS:
+        value = options.get(name)
+        if not isinstance(value, int | float | None):
+            return f"its option {name} is {value!r:.100}"
+    # In this form, not a number is refused.
+    if not _number(options.get("eta")) <= time.time() * 1000 + milliseconds(MAX_DELAY):
+        return f"its option eta is in more than {MAX_DELAY.days} days"
+    return None
 
 
 def _is_uuid(id: str) -> bool:
@@ -73,6 +121,5 @@ def _is_uuid(id: str) -> bool:
         return False
 
 
-def _number(value: Any, default: int = 0) -> int:
-    """Return a number from a foreign message, or the default if it is none."""
-    return int(value) if isinstance(value, int | float) else default
+def _number(value: float | None, default: int = 0) -> float:
+    return default if value is None else value

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 from dramatiq.errors import DecodeError
 
+from actionhero_tasks.brokers.messages import fault_in
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -18,6 +20,8 @@ logger = logging.getLogger("actionhero.tasks")
 
 #: How many messages a broker may deliver ahead, while a worker has capacity.
 PREFETCH: Final = 32
+#: In place of a message that was rejected.
+_REJECTED: Final = object()
 
 
 class QueueReceiver:
@@ -42,18 +46,21 @@ class QueueReceiver:
         return time.monotonic() - self._quiet_since
 
     def receive(self, limit: int, patience_seconds: float = 0.0) -> list[MessageProxy]:
-        """Return the messages that wait in the queue.
+        """Return the messages that wait in the queue, and reject those that cannot be stored.
 
         Args:
-            limit: How many messages to return at most.
+            limit: How many messages to receive at most.
             patience_seconds: How long to wait for the first message: a broker that pushes messages
                 may need a moment.
         """
         messages: list[MessageProxy] = []
         deadline = time.monotonic() + patience_seconds
-        while len(messages) < limit:
+        rejected = 0
+        while len(messages) + rejected < limit:
             message = self._next()
-            if message is not None:
+            if message is _REJECTED:
+                rejected += 1
+            elif message is not None:
                 messages.append(message)
             elif messages or time.monotonic() >= deadline:
                 break
@@ -80,9 +87,14 @@ class QueueReceiver:
 
     def _next(self) -> Any:
         try:
-            return next(self._consumer)
+            message = next(self._consumer)
         except DecodeError:
             logger.error("rejected a message in %r: not a dramatiq message", self._queue)
-            return None
+            return _REJECTED
         except StopIteration:
             raise ConnectionError(f"the consumer of {self._queue!r} has ended") from None
+        if message is not None and (fault := fault_in(message)) is not None:
+            logger.error("rejected a message in %r: %s", self._queue, fault)
+            self._consumer.nack(message)
+            return _REJECTED
+        return message

@@ -32,6 +32,7 @@ from actionhero_tasks.job import (
     SettlementKind,
     StoreUnavailable,
 )
+from actionhero_tasks.job_options import message_delay_ms, message_priority
 from actionhero_tasks.task import task_of
 
 if TYPE_CHECKING:
@@ -250,8 +251,9 @@ class ApplicationBroker(JobBroker):
             delay: How many milliseconds to wait before it may run.
 
         Raises:
-            InvalidInput: The inputs of the action are invalid.
+            InvalidInput: The inputs of the action, or its priority, are invalid.
             BrokerConnectionError: The store cannot be reached.
+            ValueError: The delay, or the priority of an actor, is out of bounds.
         """
         current = current_message.get()
         if current is not None and current.is_retry(message):
@@ -281,7 +283,7 @@ class ApplicationBroker(JobBroker):
             job = NewJob(stored.message_id, stored.queue_name, stored.actor_name, b"")
             return stored, job, job.id
         self.declare_queue(message.queue_name)
-        job = self._action_job(actor, message, delay or 0)
+        job = self._action_job(actor, message, message_delay_ms(delay))
         stored = decode_stored(job)
         self.emit_before("enqueue", stored, delay)
         stored.options[ENQUEUED] = new_identifier()
@@ -308,7 +310,6 @@ class ApplicationBroker(JobBroker):
             inputs = actor.inputs_of(message)
         except (DecryptionError, TypeError) as error:
             raise InvalidInput(str(error)) from error
-        priority = message.options.get("broker_priority")
         current = current_message.get()
         # Of a pipeline, every job has the user of the first.
         origin = message.options if current is None else current.options
@@ -327,8 +328,7 @@ class ApplicationBroker(JobBroker):
             inputs,
             timedelta(milliseconds=delay_ms),
             message.queue_name,
-            # High numbers are urgent in dramatiq, low ones here.
-            None if priority is None else -int(priority),
+            message_priority(message.options),
             fields,
         )
 

@@ -10,12 +10,18 @@ from dramatiq import Broker, Message
 from dramatiq.errors import QueueJoinTimeout, QueueNotFound
 from dramatiq.middleware import MiddlewareError
 
+from actionhero import InvalidInput
 from actionhero.transport import new_identifier
 from actionhero_tasks.dramatiq.consumer import JobConsumer, call_store
 from actionhero_tasks.dramatiq.messages import JobMessage, current_message
 from actionhero_tasks.dramatiq.signals import SignalTable
 from actionhero_tasks.job import JobState, NewJob
-from actionhero_tasks.job_options import retry_delay_ms
+from actionhero_tasks.job_options import (
+    check_priority,
+    message_delay_ms,
+    message_priority,
+    retry_delay_ms,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -122,15 +128,18 @@ class JobBroker(Broker):
 
         Raises:
             BrokerConnectionError: The store cannot be reached.
+            ValueError: The delay or the priority is out of bounds.
         """
         self.declare_queue(message.queue_name)
-        self.emit_before("enqueue", message, delay)
         current = current_message.get()
         if current is not None and current.is_retry(message):
+            self.emit_before("enqueue", message, delay)
             # The job of the failed message is settled as one to retry, in one step.
             current.retry_delay_ms = retry_delay_ms(delay or 0)
         else:
-            self._add(message, delay)
+            delay_ms = message_delay_ms(delay)
+            self.emit_before("enqueue", message, delay)
+            self._add(message, delay_ms)
         self.emit_after("enqueue", message, delay)
         return message
 
@@ -191,18 +200,25 @@ class JobBroker(Broker):
                 raise QueueJoinTimeout(queue_name)
             time.sleep(POLL_SECONDS)
 
-    def _add(self, message: Message[Any], delay: int | None) -> None:
-        message.options[ENQUEUED] = new_identifier()
-        priority = message.options.get("broker_priority")
+    def _add(self, message: Message[Any], delay_ms: int) -> None:
         actor = self.actors.get(message.actor_name)
+        priority = message_priority(message.options)
+        if priority is None:
+            # Low numbers of an actor are urgent, as here.
+            priority = actor.priority if actor else 0
+        try:
+            check_priority(priority)
+        except InvalidInput as error:
+            # In a call it is not an error of the client.
+            raise ValueError(str(error)) from None
+        message.options[ENQUEUED] = new_identifier()
         job = NewJob(
             id=message.message_id,
             queue=message.queue_name,
             action=message.actor_name,
             body=message.encode(),
-            # High numbers of `broker_priority` are urgent, and low ones of an actor, as here.
-            priority=-int(priority) if priority is not None else actor.priority if actor else 0,
-            delay_ms=delay or 0,
+            priority=priority,
+            delay_ms=delay_ms,
         )
         self.add_job(job)
 

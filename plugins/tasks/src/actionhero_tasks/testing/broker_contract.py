@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import time
 from typing import TYPE_CHECKING, Any, ClassVar, cast
 
@@ -161,6 +162,33 @@ class BrokerContract(StoreContract):
 
         assert [claim.id for claim in self.wait_for_claims(store, 1)] == [twice.id]
         assert store.settle_and_claim("one", None, 10) == ([], [])
+
+    def test_messages_that_cannot_be_stored_are_rejected(
+        self, store: JobStore, producer: Broker, queue: str
+    ) -> None:
+        """Those after them are stored, and the broker is not considered unavailable."""
+        fields: list[dict[str, Any]] = [
+            {"message_id": "null\0"},
+            {"message_id": "i" * 3000},
+            {"message_id": 7},
+            {"actor_name": "\ud800"},
+            {"options": {"max_retries": "many"}},
+            {"options": {"eta": 10**20}},
+            {"options": {"eta": float("nan")}},
+            {"options": {"actionhero_job": "null\0"}},
+        ]
+        sample: Message[Any] = Message(queue, "double", (), {}, {})
+        sent = [dataclasses.replace(sample, **values) for values in fields]
+        good: Message[Any] = Message(queue, "double", (), {}, {"broker_priority": 0})
+        for message in [*sent, good]:
+            producer.enqueue(message)
+
+        claims = self.wait_for_claims(store, 1)
+
+        assert [claim.id for claim in claims] == [good.message_id]
+        assert store.settle_and_claim("one", None, 10) == ([], [])
+        assert not cast("DeliveredStore", store).delivery.has_outage
+        assert store.counts()[0].ready == 0
 
     def test_messages_without_a_claim_are_delivered_again(
         self, store: JobStore, queue: str, monkeypatch: pytest.MonkeyPatch

@@ -47,7 +47,7 @@ class RetryPolicy:
         seconds = backoff_seconds(
             self.backoff_seconds, self.max_backoff_seconds, attempts, jitter=self.jitter
         )
-        return int(seconds * 1000)
+        return retry_delay_ms(seconds * 1000)
 
 
 def retry_decision(claim: Claim, error: TypedError, policy: RetryPolicy) -> Settlement:
