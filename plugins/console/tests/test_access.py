@@ -336,18 +336,21 @@ async def test_changes_are_json_and_post(site: Any) -> None:
 async def test_scripts_of_panels_are_for_operators_with_their_role(site: Any) -> None:
     """Their names alone would show the installed plugins."""
     path = "/console/panels/audit/panel.js"
+    aliases = ("p%2561nels/audit/panel.js", "panels%252Faudit/panel.js", "panels//audit/panel.js")
     async with site(operators=OPERATORS) as running:
         unknown = await running.client.get(path)
         shell = await running.client.get("/console/kit/page.js")
         await running.sign_in("eve")
         viewer = await running.client.get(path)
         own = await running.client.get("/console/panels/stamps/panel.js")
+        hidden = [await running.client.get(f"/console/{alias}") for alias in aliases]
         running.client.cookies.clear()
         await running.sign_in("ada")
         admin = await running.client.get(path)
 
     assert [unknown.status_code, viewer.status_code, admin.status_code] == [404, 404, 200]
     assert [shell.status_code, own.status_code] == [200, 200]
+    assert [response.status_code for response in hidden] == [404] * len(aliases)
 
 
 async def test_refusals_do_not_displace_acts(site: Any, monkeypatch: pytest.MonkeyPatch) -> None:

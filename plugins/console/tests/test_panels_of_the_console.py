@@ -11,11 +11,13 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from plugins.console.tests.conftest import INPUT_SECRET, OPERATORS, SECRET, Site, Ticks
 
-from actionhero import logs
+from actionhero import hookimpl, logs
+from actionhero_console import Panel
 from actionhero_console.builtin.actions import MAX_ITEMS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
 
 @pytest.fixture
@@ -221,6 +223,24 @@ async def test_panels_of_plugins_are_read_and_changed(site: Any) -> None:
     assert broken["message"] == "The query has failed; the log has the reason"
     assert results["nothing.list"]["error"]["message"] == "There is no such panel"
     assert (script.status_code, outside.status_code) == (200, 404)
+
+
+async def test_names_of_files_may_contain_a_percent_sign(site: Any, tmp_path: Path) -> None:
+    """The path of a request is decoded once."""
+    (tmp_path / "panel.js").write_text("export default class {}")
+    (tmp_path / "50%61.svg").write_text("<svg/>")
+
+    class Plugin:
+        @hookimpl(optionalhook=True)
+        def actionhero_console_panels(self) -> list[Panel]:
+            return [Panel("half", "Half", 50, {"list": list}, assets=tmp_path)]
+
+    async with site(Plugin()) as running:
+        picture = await running.client.get("/console/panels/half/50%2561.svg")
+        other = await running.client.get("/console/panels/half/50%61.svg")
+
+    assert (picture.status_code, picture.text) == (200, "<svg/>")
+    assert other.status_code == 404
 
 
 async def test_long_queries_are_sent_in_the_body(site: Any) -> None:

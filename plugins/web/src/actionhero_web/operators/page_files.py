@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
+from urllib.parse import quote
 
 from aiohttp import web
 
@@ -32,7 +33,7 @@ class PageFiles:
         }
 
     async def respond(self, request: web.Request, path: str) -> web.StreamResponse:
-        """Return the file of a path below the page.
+        """Return the file of a decoded path below the page.
 
         Raises:
             HTTPNotFound: There is none.
@@ -40,7 +41,10 @@ class PageFiles:
         """
         prefix = max((each for each in self._files if path.startswith(each)), key=len)
         files, name = self._files[prefix], path.removeprefix(prefix)
-        file = await files.find(f"/{name}") if name else None
+        # The path is decoded already, which decides who may see it. Below the page itself there
+        # are no folders: those of panels may be in its folder.
+        is_file = bool(name) and (bool(prefix) or "/" not in name)
+        file = await files.find(f"/{quote(name)}") if is_file else None
         if file is None:
             raise web.HTTPNotFound
         if request.method not in _METHODS:
