@@ -646,6 +646,57 @@ async def test_other_paths_of_the_listener_are_not_found() -> None:
 
 
 @pytest.mark.parametrize(
+    ("host", "status"),
+    [
+        (None, 200),
+        ("localhost", 200),
+        ("app.localhost:9464", 200),
+        ("127.0.0.1:9464", 200),
+        ("[::1]:9464", 200),
+        ("evil.example", 403),
+        ("evil.example:9464", 403),
+        ("[", 403),
+        ("localhost\r\nHost: evil.example", 403),
+    ],
+)
+async def test_a_listener_on_a_loopback_address_is_for_this_machine(
+    host: str | None, status: int
+) -> None:
+    """The name of a site in a browser may resolve to it."""
+    async with served(web=False, route="", listen="127.0.0.1:0") as page:
+        response = await listener_response(page.app, host)
+
+    assert response.startswith(f"HTTP/1.1 {status} ".encode())
+    assert (b"CONNECTION_ACTION_FORBIDDEN" in response) is (status == 403)
+
+
+async def test_listeners_with_credentials_or_for_other_machines_have_any_host() -> None:
+    settings: list[dict[str, Any]] = [
+        {"listen": "127.0.0.1:0", "username": "ada", "password": "a"},
+        {"listen": "0.0.0.0:0"},
+    ]
+    responses = []
+    for section in settings:
+        async with served(web=False, route="", **section) as page:
+            responses.append(await listener_response(page.app, "metrics.example"))
+
+    assert [response.partition(b"\r\n")[0] for response in responses] == [
+        b"HTTP/1.1 401 Unauthorized",
+        b"HTTP/1.1 200 OK",
+    ]
+
+
+async def listener_response(app: Any, host: str | None) -> bytes:
+    """Return the response of a listener to a request with a host."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", listener_of(app).port)
+    header = "" if host is None else f"Host: {host}\r\n"
+    writer.write(f"GET /metrics HTTP/1.1\r\n{header}\r\n".encode())
+    response = await reader.read()
+    writer.close()
+    return response
+
+
+@pytest.mark.parametrize(
     "data",
     [b"GET /metrics\r\n\r\n", b"\r\n\r\n", b"GET /metrics HTTP/2\r\n\r\n", b"\xff\r\n\r\n"],
 )

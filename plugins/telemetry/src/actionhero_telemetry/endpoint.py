@@ -47,6 +47,11 @@ class MetricsEndpoint:
         self._scraper = scraper
         self._expected = None if username is None else f"{username}:{password or ''}".encode()
 
+    @property
+    def requires_credentials(self) -> bool:
+        """Whether only a user with a password may read the metrics."""
+        return self._expected is not None
+
     async def respond(self, method: str, headers: Mapping[str, str] | Message) -> MetricsResponse:
         """Return the response to a request.
 

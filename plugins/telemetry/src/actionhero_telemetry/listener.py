@@ -10,8 +10,10 @@ import io
 import logging
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Final
+from urllib.parse import urlsplit
 
-from actionhero import BootError, MalformedRequest
+from actionhero import BootError, Forbidden, MalformedRequest
+from actionhero.transport import is_loopback
 from actionhero_telemetry.address import parse_address
 from actionhero_telemetry.endpoint import (
     MetricsResponse,
@@ -143,11 +145,42 @@ class MetricsListener:
         method, path, headers = _parse(head)
         if method is None or headers is None:
             response = error_response(400, MalformedRequest("The request cannot be parsed"))
+        elif not self._is_allowed_host(headers):
+            message = "The header Host must name this machine, as telemetry.username is not set"
+            response = error_response(403, Forbidden(message))
         elif path != PATH:
             response = not_found_response()
         else:
             response = await self._endpoint.respond(method, headers)
         await _write(writer, response, has_body=method != "HEAD")
+
+    def _is_allowed_host(self, headers: http.client.HTTPMessage) -> bool:
+        """Return whether the client knows where it has connected to.
+
+        The name of a site may resolve to this machine (DNS rebinding), whose pages would read
+        metrics that only programs on this machine should.
+        """
+        if self._endpoint.requires_credentials or not self._is_local:
+            return True
+        own = parse_address(self._address)[0].lower()
+        hosts = map(_host_of, headers.get_all("Host", []))
+        return all(
+            host == own or host.endswith(".localhost") or is_loopback(host) for host in hosts
+        )
+
+    @property
+    def _is_local(self) -> bool:
+        """Whether only this machine can connect."""
+        assert self._server is not None  # noqa: S101 - it has accepted a connection
+        return all(is_loopback(socket.getsockname()[0]) for socket in self._server.sockets)
+
+
+def _host_of(host: str) -> str:
+    """Return the host of `host:port` or `[address]:port`; empty if it is malformed."""
+    try:
+        return urlsplit(f"//{host.strip()}").hostname or ""
+    except ValueError:
+        return ""
 
 
 def _parse(head: bytes) -> tuple[str | None, str, http.client.HTTPMessage | None]:
