@@ -45,8 +45,7 @@ class ActionRequest:
         self.method = action.method
         self.headers: list[tuple[str, str]] = []
         if idempotency_key is not None:
-            value = _header_value(IDEMPOTENCY_KEY, idempotency_key)
-            self.headers.append((IDEMPOTENCY_KEY, value))
+            self.headers.append((IDEMPOTENCY_KEY, _key_value(idempotency_key)))
         self._fields: list[tuple[str, str | File]] = []
         path, cookies = action.path, SimpleCookie()
         rest = dict(texts)
@@ -110,12 +109,22 @@ def _path_value(name: str, values: list[Any]) -> str:
     return value
 
 
+def _key_value(key: str) -> str:
+    # Other characters would be changed or left out on the way, which makes another key.
+    if not (key.strip() and key.isascii() and key.isprintable()):
+        raise _invalid_header(IDEMPOTENCY_KEY, "The key must be visible ASCII characters")
+    return key
+
+
 def _header_value(name: str, value: str) -> str:
     if any(character in value for character in "\r\n\0"):
-        message = "Input contains a line break, which a header cannot have"
-        problem = Problem(pointer_to((name,)), message, "header")
-        raise InvalidInput(message, type=ErrorType.PARAM_REQUIRED, key=name, problems=(problem,))
+        raise _invalid_header(name, "Input contains a line break, which a header cannot have")
     return value
+
+
+def _invalid_header(name: str, message: str) -> InvalidInput:
+    problem = Problem(pointer_to((name,)), message, "header")
+    return InvalidInput(message, type=ErrorType.PARAM_REQUIRED, key=name, problems=(problem,))
 
 
 def _refuse_unsupported(texts: Mapping[str, list[Any]]) -> None:
