@@ -174,6 +174,9 @@ def test_commands_create_list_and_revoke_keys(shop: Place) -> None:
     assert [row["id"] for row in listing()] == [unlimited["id"], created["id"]]
     assert listing("--user", "ada") == []
     assert listing("--limit", "1", "--after", unlimited["id"]) == [created]
+    unknown = shop.run("auth", "keys", "list", "--after", "unknown")
+    assert (unknown.code, unknown.stdout) == (2, "")
+    assert "unknown API key 'unknown'" in unknown.stderr
     revoked = shop.run("auth", "keys", "revoke", created["id"], "unknown")
     assert (revoked.code, revoked.stdout) == (1, "1\n")
     assert "unknown API key 'unknown'" in revoked.stderr

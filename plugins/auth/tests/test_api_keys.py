@@ -16,6 +16,7 @@ from plugins.auth.tests.conftest import Club, caller, club
 from actionhero import (
     BootError,
     Forbidden,
+    InvalidInput,
     Principal,
     RunMode,
     ServiceUnavailable,
@@ -105,6 +106,10 @@ async def test_keys_are_listed_by_page_and_user(each_url: str) -> None:
         assert [key.id for key in page] == [ids[3], ids[2]]
         assert [key.id for key in await keys.list(7, after=ids[2])] == [ids[0]]
         assert [key.id for key in await keys.list(7, with_revoked=True)] == ids[::-1]
+        assert [key.id for key in await keys.list(7, after=ids[1])] == [ids[0]]
+        for after in (other.id, "a" * 12):
+            with pytest.raises(InvalidInput, match=f"unknown API key '{after}'"):
+                await keys.list(7, after=after)
         [found] = await keys.list("7")
         assert (found.name, found.scopes, found.state) == ("other", ("a", "b"), "active")
         assert found == other
@@ -328,6 +333,9 @@ def test_a_key_has_a_prefix_and_a_checksum_for_scanners() -> None:
     [
         (None, "key", {}, "the user must be"),
         ("", "key", {}, "the user must be"),
+        (False, "key", {}, "the user must be"),
+        (float("inf"), "key", {}, "the user must be"),
+        (float("nan"), "key", {}, "the user must be"),
         ("u" * 300, "key", {}, "the user must be"),
         (7, " ", {}, "the name must have"),
         (7, "n" * 201, {}, "the name must have"),
@@ -340,6 +348,9 @@ def test_a_key_has_a_prefix_and_a_checksum_for_scanners() -> None:
     ids=[
         "no user",
         "empty",
+        "false",
+        "infinity",
+        "NaN",
         "long user",
         "blank",
         "long name",
@@ -370,7 +381,9 @@ async def test_a_text_that_is_no_identifier_is_an_unknown_key(each_url: str, id:
         created = await keys.create("ada", "key", scopes=None)
 
         assert not await keys.revoke(id)
-        assert await keys.list(after=id) == [created.api_key]
+        with pytest.raises(InvalidInput, match="unknown API key"):
+            await keys.list(after=id)
+        assert await keys.list() == [created.api_key]
 
 
 async def test_another_prefix_and_no_header(sqlite_url: str) -> None:

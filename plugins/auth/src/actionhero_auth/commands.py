@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import click
 
-from actionhero import ConfigurationError, ServiceUnavailable, UnavailableError
+from actionhero import ConfigurationError, InvalidInput, ServiceUnavailable, UnavailableError
 from actionhero.cli import (
     EXIT_FAILED,
     UserType,
@@ -161,7 +161,10 @@ def list_keys(
     async def run(api_keys: ApiKeys) -> list[ApiKey]:
         return await api_keys.list(**options)
 
-    rows = [_row(api_key) for api_key in _run(_load(context), run)]
+    try:
+        rows = [_row(api_key) for api_key in _run(_load(context), run)]
+    except InvalidInput as error:
+        raise click.UsageError(f"{error}; 'actionhero auth keys list' lists them") from error
     if _is_json(format_):
         write_json(rows)
     else:

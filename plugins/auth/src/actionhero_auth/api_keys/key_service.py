@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
-from actionhero.transport import dumps, has_lone_surrogate
+from actionhero import InvalidInput
+from actionhero.transport import dumps, has_lone_surrogate, is_no_user
 from actionhero_auth.api_keys.key_format import KeyFormat, digest_of, is_id
 from actionhero_auth.api_keys.records import ApiKey, NewApiKey, api_key_of, user_text
 
@@ -76,8 +78,13 @@ class ApiKeys:
             ValueError: An argument is empty, too long, or cannot be stored.
         """
         stored_user = user_text(user)
-        if user is None or user == "" or len(stored_user) > MAX_USER_LENGTH:
-            raise ValueError(f"the user must be a JSON value of up to {MAX_USER_LENGTH} characters")
+        # JSON has no infinite numbers: they would be stored as null.
+        is_number = not isinstance(user, float) or math.isfinite(user)
+        if is_no_user(user) or not is_number or len(stored_user) > MAX_USER_LENGTH:
+            raise ValueError(
+                f"the user must be a JSON value of up to {MAX_USER_LENGTH} characters, and not "
+                "null, false or an empty text"
+            )
         if not name.strip() or len(name) > MAX_NAME_LENGTH:
             raise ValueError(f"the name must have 1 to {MAX_NAME_LENGTH} characters")
         if "\0" in name or has_lone_surrogate(name):
@@ -133,6 +140,9 @@ class ApiKeys:
             with_revoked: Whether revoked keys are included.
             limit: The largest number of keys.
             after: The identifier of the last key of the page before.
+
+        Raises:
+            InvalidInput: `after` is no such key.
         """
         from tortoise.expressions import Q  # noqa: PLC0415 - imports Tortoise
 
@@ -144,11 +154,10 @@ class ApiKeys:
                 query = query.filter(user=user_text(user))
             if not with_revoked:
                 query = query.filter(revoked_at=None)
-            if (
-                after
-                and is_id(after)
-                and (last := await ApiKeyRow.get_or_none(id=after)) is not None
-            ):
+            if after is not None:
+                last = await ApiKeyRow.get_or_none(id=after) if is_id(after) else None
+                if last is None or last.id != after or user not in (_ANY, api_key_of(last).user):
+                    raise InvalidInput(f"unknown API key {after!r}", key="after", value=after)
                 query = query.filter(
                     Q(created_at__lt=last.created_at)
                     | Q(created_at=last.created_at, id__lt=last.id)
