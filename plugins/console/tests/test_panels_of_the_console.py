@@ -233,7 +233,7 @@ async def test_names_of_files_may_contain_a_percent_sign(site: Any, tmp_path: Pa
     class Plugin:
         @hookimpl(optionalhook=True)
         def actionhero_console_panels(self) -> list[Panel]:
-            return [Panel("half", "Half", 50, {"list": list}, assets=tmp_path)]
+            return [Panel("half", "Half", assets=tmp_path)]
 
     async with site(Plugin()) as running:
         picture = await running.client.get("/console/panels/half/50%2561.svg")

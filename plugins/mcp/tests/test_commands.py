@@ -111,12 +111,14 @@ def test_a_tool_is_inspected_and_called(run: Run) -> None:
     called = run("call", "numbers-add", "number=1", "label=a b")
     whole = run("call", "numbers-add", "number=1", "--json")
     failed = run("call", "numbers-add", "numbr=1")
+    hostile = run("call", "numbers-add", "number=1", "label=\u009b2J\u202ex")
 
     assert json.loads(definition.stdout)["annotations"]["readOnlyHint"] is True
     assert definition.stderr.endswith("bytes\n")
     assert unknown.returncode == 2
     assert "there is no tool 'hidden' (available: numbers-add)" in unknown.stderr
     assert (called.returncode, called.stdout) == (0, '{"sum":2,"label":"a b"}\n')
+    assert hostile.stdout == '{"sum":2,"label":"\\x9b2J\\u202ex"}\n'
     assert json.loads(whole.stdout)["structuredContent"] == {"sum": 2, "label": ""}
     assert failed.returncode == 1
     assert "did you mean 'number'?" in failed.stdout

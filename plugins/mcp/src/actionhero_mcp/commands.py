@@ -14,6 +14,7 @@ from actionhero import TypedError
 from actionhero.cli import (
     EXIT_CONFIGURATION,
     EXIT_FAILED,
+    escape,
     format_option,
     reserve_stdout,
     write_error,
@@ -83,6 +84,8 @@ def inspect(context: CommandContext, tool: str) -> None:
 def call(context: CommandContext, tool: str, arguments: tuple[str, ...], is_json: bool) -> None:
     """Call TOOL as an agent would. Values are JSON, or else text.
 
+    Control characters in the texts of the result are escaped; --json has all of them.
+
     Exit codes: 0 success; 1 the tool failed; 2 invalid usage; 78 invalid settings or plugins.
     """
     app = context.load_app()
@@ -97,7 +100,9 @@ def call(context: CommandContext, tool: str, arguments: tuple[str, ...], is_json
         write_json(result)
     else:
         for block in result.get("content", ()):
-            click.echo(block.get("text", f"({block['type']})"))
+            text = block.get("text", f"({block['type']})")
+            # Texts of strangers must not control the terminal.
+            click.echo("\n".join(map(escape, text.split("\n"))))
     if result.get("isError") or result["resultType"] != "complete":
         sys.exit(EXIT_FAILED)
 
