@@ -208,6 +208,19 @@ def test_ids_that_cannot_be_read_are_left_out(server: ServerProcess, text: bytes
     assert list(client.read_json()) == ["error"]
 
 
+def test_ids_after_a_hundred_thousand_values_are_left_out(start_server: StartServer) -> None:
+    """Those that are arrays, of a message that is nested too deep."""
+    server = start_server("[websocket]\nmessage_limit_bytes = 1048576\n")
+    client = server.connect()
+    beginning = b'{"deep": %b, %b' % (b"[" * 65 + b"]" * 65, b'"a": "b", ' * 50_000)
+    for encoded in (b'["id"]', b"[0]", b"7"):
+        client.send_frame(TEXT, beginning + b'"messageId": %b}' % encoded)
+
+    ids = [client.read_json().get("messageId") for _ in range(3)]
+
+    assert ids == [None, None, 7]
+
+
 @pytest.mark.parametrize(
     ("name", "type_"),
     [("a\\u0000", "nul"), ("\\ud800", "lone_surrogate"), ("\\udc00x", "lone_surrogate")],

@@ -214,6 +214,30 @@ def test_control_frames_are_handled_while_calls_wait(server: ServerProcess) -> N
     assert client.read_json() == {"streaming": False}
 
 
+@pytest.mark.parametrize("invalid", [b"\x81\xff" + b"\x7f" * 12, b"\xf1\x80\x00\x00\x00\x00"])
+def test_waiting_calls_are_answered_before_the_close_frame(
+    start_server: StartServer, invalid: bytes
+) -> None:
+    """After an oversized or an invalid frame: all calls before it are accepted."""
+    server = start_server()
+    client = server.connect()
+    messages = [
+        {"messageType": "action", "action": "save", "messageId": number, "params": params}
+        for number, params in enumerate([{"wait": True}, {}, {}, {}])
+    ]
+    # In one packet: the frame is decoded before the calls are released.
+    client.send_bytes(*(frame(TEXT, json.dumps(message)) for message in messages), invalid)
+    server.wait_for("saving after release")
+    server.connect().call("release")
+
+    answers = [client.read_json() for _ in messages]
+
+    assert [(answer["messageId"], "response" in answer) for answer in answers] == [
+        (number, True) for number in range(4)
+    ]
+    assert client.read_frame().opcode == CLOSE
+
+
 def test_waiting_calls_are_discarded_on_disconnect(start_server: StartServer) -> None:
     """They are never started."""
     server = start_server("[websocket]\nmessages_per_second = 0\n")

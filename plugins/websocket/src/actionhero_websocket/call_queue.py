@@ -107,7 +107,7 @@ class CallQueue:
     @property
     def is_empty(self) -> bool:
         """Whether no call runs or waits."""
-        return not (self._running or self._is_starting)
+        return not (self._running or self._waiting or self._is_starting)
 
     def cancel(self) -> None:
         """Cancel the running calls, and discard the waiting ones."""

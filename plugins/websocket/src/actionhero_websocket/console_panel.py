@@ -80,18 +80,18 @@ def connections_panel(app: Application) -> Panel:
 
 async def list_connections(inputs: ListInputs, context: PanelContext) -> dict[str, Any]:
     """Return live connections with their channels, the oldest first."""
-    connections = context.app.get(Connections)
+    registry = context.app.get(Connections)
     user = parse_user(inputs.user)
-    found = await connections.list(user, limit=PAGE + 1, after=inputs.after or None)
-    page = found[:PAGE]
+    connections = await registry.list(user, limit=PAGE + 1, after=inputs.after or None)
+    page = connections[:PAGE]
     answers = await context.ask("channels", ids=[info.id for info in page])
     channels: dict[str, Any] = {}
     for value in answers.values:
         channels |= value
     return {
         "connections": [_row(info, channels.get(info.id)) for info in page],
-        "next": page[-1].id if len(found) > PAGE else "",
-        "count": await connections.count(user),
+        "next": page[-1].id if len(connections) > PAGE else "",
+        "count": await registry.count(user),
         "missing": answers.unanswered,
         "asked": answers.asked_ms,
         "only_this_process": answers.only_this_process,

@@ -101,7 +101,8 @@ def read_id(data: bytes | bytearray) -> Any:
     pieces: list[bytes | bytearray] = []
     nested: list[bytes | bytearray] = []
     depth = start = 0
-    for match in islice(_TOKEN.finditer(data), MAX_TOKENS):
+    tokens = _TOKEN.finditer(data)
+    for match in islice(tokens, MAX_TOKENS):
         token = match[0]
         if token in b"[{":
             depth += 1
@@ -118,7 +119,10 @@ def read_id(data: bytes | bytearray) -> Any:
         if not isinstance(message, dict):
             return NO_ID
         id = message.get("messageId", NO_ID)
-        return loads(nested[id[0]]) if isinstance(id, list) else id
+        if not isinstance(id, list):
+            return id
+        # After `MAX_TOKENS`, an array is an id itself.
+        return NO_ID if next(tokens, None) else loads(nested[id[0]])
     except (MalformedRequest, IndexError):
         return NO_ID
 

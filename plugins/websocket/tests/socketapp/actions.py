@@ -180,6 +180,23 @@ class Wait(Action):
         return {"waited": True}
 
 
+class SaveInputs(Inputs):
+    wait: bool = False
+
+
+class Save(Action):
+    """Save in the order of the messages; perhaps only once `release` is called."""
+
+    name = "save"
+    websocket = "ordered"
+
+    async def run(self, inputs: SaveInputs) -> dict[str, Any]:
+        if inputs.wait:
+            log("saving after release")
+            await released.wait()
+        return {"saved": True}
+
+
 class Slow(Action):
     """Exceed the time limit."""
 
