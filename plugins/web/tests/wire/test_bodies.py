@@ -130,6 +130,32 @@ def test_the_fields_of_a_form_are_limited_and_its_files_are_not(parser: HttpClie
     assert send_form(parser, small, small).status == 413
 
 
+@pytest.mark.parametrize("is_chunked", [False, True])
+def test_a_body_that_a_native_middleware_has_read_reaches_the_action(
+    serve: Serve, *, is_chunked: bool
+) -> None:
+    """And an endpoint; the limits are the same."""
+    server = serve(WIRE_READING_MIDDLEWARE="yes")
+    urlencoded = {"Content-Type": "application/x-www-form-urlencoded"}
+
+    def send(target: str, body: bytes, headers: dict[str, str]) -> Response:
+        sent = [body[:5], body[5:]] if is_chunked else body
+        return server.send("POST", target, sent, headers)
+
+    assert send("/api/echo", b'{"text":"a"}', JSON).json == {"text": "a"}
+    assert send("/api/echo/number/1", b'{"text":"a"}', JSON).json == {"text": "a", "number": 1}
+    assert send("/api/echo", b"text=a", urlencoded).json == {"text": "a"}
+    assert bytes.fromhex(send("/api/webhook", b'{"n":1}', JSON).json["again"]) == b'{"n":1}'
+    upload = send("/api/upload", form(part('name="file"; filename="b"', b"content")), MULTIPART)
+    assert (upload.json["name"], upload.json["size"]) == ("b", 7)
+    assert send("/body/endpoint", b"content", JSON).body == b"7"
+    compressed = send("/api/echo", gzip.compress(text(MIB)), {**JSON, "Content-Encoding": "gzip"})
+    assert len(compressed.json["text"]) == MIB - 11
+    assert send("/api/echo", text(MIB + 1), JSON).status == 413
+    fields = form(part('name="note"', b"x" * (MIB + 1)))
+    assert send("/api/echo", fields, MULTIPART).status == 413
+
+
 # -- codings ---------------------------------------------------------------------------------------
 
 COMPRESSED = gzip.compress(text(10_000))

@@ -72,10 +72,12 @@ class BodyReader:
         if hdrs.CONTENT_ENCODING in request.headers:
             return b""
         try:
-            # Stored, so that an action can verify a signature with `await connection.raw.read()`.
-            body = request._read_bytes = content.read_nowait()
+            body = content.read_nowait()
         except Exception:  # noqa: BLE001 - of the parser; the next read raises it again
             return b""
+        if body:
+            # Stored, so that an action can verify a signature with `await connection.raw.read()`.
+            request._read_bytes = body
         return body
 
     async def read(self, request: web.BaseRequest, limit_bytes: int) -> bytes:
@@ -91,6 +93,10 @@ class BodyReader:
             HttpError: It has a `Content-Encoding` that is not supported.
             Timeout: The client paused for too long, or sends too slowly.
         """
+        if request._read_bytes is not None:
+            # A native middleware has read it.
+            check_size(len(request._read_bytes), limit_bytes)
+            return request._read_bytes
         body = self.read_buffered(request, limit_bytes)
         if not body:
             body = b"".join([chunk async for chunk in self.chunks(request, limit_bytes)])
@@ -144,6 +150,8 @@ class BodyReader:
             continues: Whether to send `100 Continue`; for native routes, aiohttp sends it.
         """
         content = request._payload
+        if request._read_bytes is not None:
+            return _one_chunk(request._read_bytes, limit_bytes)
         if isinstance(content, BodyStream):
             # Guarded already, and routed to an action by aiohttp.
             return _limited(content, limit_bytes)
@@ -238,6 +246,11 @@ async def _limited(content: StreamReader, limit_bytes: int) -> AsyncIterator[byt
         size += len(chunk)
         check_size(size, limit_bytes)
         yield chunk
+
+
+async def _one_chunk(body: bytes, limit_bytes: int) -> AsyncIterator[bytes]:
+    check_size(len(body), limit_bytes)
+    yield body
 
 
 def _send_continue(request: web.BaseRequest, content: StreamReader) -> None:

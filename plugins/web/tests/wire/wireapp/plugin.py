@@ -216,7 +216,15 @@ async def add_status_header(request: web.Request, handler: Handler) -> web.Strea
     return response
 
 
+@web.middleware
+async def read_body(request: web.Request, handler: Handler) -> web.StreamResponse:
+    await request.text()
+    return await handler(request)
+
+
 @hookimpl
 def actionhero_web_application(application: web.Application) -> None:
+    if os.environ.get("WIRE_READING_MIDDLEWARE"):
+        application.middlewares.append(read_body)
     if os.environ.get("WIRE_MIDDLEWARE"):
         application.middlewares.append(add_status_header)
