@@ -51,6 +51,7 @@ if TYPE_CHECKING:
     from actionhero.inputs.problems import pointer_to as pointer_to
     from actionhero.inputs.schema import InputSchema as InputSchema
     from actionhero.inputs.sources import JsonText as JsonText
+    from actionhero.inputs.sources import is_json as is_json
     from actionhero.inputs.unsupported import find_unsupported as find_unsupported
     from actionhero.json import dumps as dumps
     from actionhero.json import dumps_escaped as dumps_escaped
@@ -143,7 +144,7 @@ __getattr__, __dir__, __all__ = lazy_names(
             "ValuePayload",
         ],
         "actionhero.inputs.problems": ["pointer_to"],
-        "actionhero.inputs.sources": ["JsonText"],
+        "actionhero.inputs.sources": ["JsonText", "is_json"],
         "actionhero.inputs.schema": ["InputSchema"],
         "actionhero.inputs.unsupported": ["find_unsupported"],
         "actionhero.json": [

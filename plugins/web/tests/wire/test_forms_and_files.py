@@ -156,6 +156,21 @@ def test_an_extended_file_name_is_valid_utf_8(
     assert (response.status, response.error["message"]) == (400, message)
 
 
+@pytest.mark.parametrize("header", [
+    b'Content-Disposition: form-data; name="file"; filename="caf\xe9.txt"',
+    b'Content-Disposition: form-data; name="caf\xe9"',
+    b'Content-Disposition: form-data; name="file"; filename="a"\r\nContent-Type: text/\xff',
+])  # fmt: skip
+def test_a_header_of_a_part_that_is_not_utf_8_is_400(standard: HttpClient, header: bytes) -> None:
+    """Name and media type of a file are UTF-8, so that an action can store them."""
+    head = f"--{BOUNDARY}\r\n".encode() + header + b"\r\n\r\n"
+
+    response = upload(standard, head + b"x\r\n" + form())
+
+    message = "a header of a part of the form is not UTF-8"
+    assert (response.status, response.error["message"]) == (400, message)
+
+
 @pytest.mark.parametrize(
     ("name", "media_type"),
     [

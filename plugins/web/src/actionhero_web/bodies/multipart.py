@@ -8,7 +8,7 @@ import tempfile
 from typing import TYPE_CHECKING, Any, Final
 
 from actionhero import File, MalformedRequest, RequestTooLarge
-from actionhero.transport import JsonText
+from actionhero.transport import JsonText, is_json
 from actionhero_web.bodies.body import check_size
 from actionhero_web.bodies.content_disposition import parse_content_disposition
 from actionhero_web.bodies.multipart_parser import MultipartParser, boundary_of
@@ -121,9 +121,8 @@ class _FormReader:
         if name == CHARSET_FIELD:
             codec_of(text)
             self._charset = text
-        media_type = headers.get("content-type", "").partition(";")[0].strip().lower()
-        is_json = media_type == "application/json" or media_type.endswith("+json")
-        self.form.add(name, JsonText(text) if is_json else text)
+        is_declared = is_json(headers.get("content-type", ""))
+        self.form.add(name, JsonText(text) if is_declared else text)
 
     async def _read_file(
         self, name: str, headers: dict[str, str], chunks: AsyncIterator[bytes]

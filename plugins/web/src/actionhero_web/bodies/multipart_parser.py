@@ -165,5 +165,8 @@ def _parse_headers(data: bytes) -> dict[str, str]:
         name = match[1].decode().lower()
         if name in headers:
             raise MalformedRequest(f"a part of the form has two headers {name!r}")
-        headers[name] = match[2].rstrip(b" \t").decode("utf-8", "surrogateescape")
+        try:
+            headers[name] = match[2].rstrip(b" \t").decode()
+        except UnicodeDecodeError:
+            raise MalformedRequest("a header of a part of the form is not UTF-8") from None
     return headers
