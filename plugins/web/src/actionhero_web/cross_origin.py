@@ -20,6 +20,7 @@ from actionhero_web.settings import WebSettings
 
 if TYPE_CHECKING:
     from actionhero import Application
+    from actionhero_web.responses.encoded_response import EncodedResponse
 
 #: Methods that change nothing (RFC 9110 §9.2.1).
 SAFE_METHODS: Final = frozenset({"GET", "HEAD", "OPTIONS"})
@@ -184,11 +185,15 @@ def check_origin(request: web.Request, *, own_only: bool = False, reads: bool = 
         raise Forbidden(_MESSAGE)
 
 
-def remove_cookies(connection: Connection) -> None:
-    """Remove cookies from the response to a page of another site."""
-    connection.response_headers = tuple(
-        header for header in connection.response_headers or () if header[0] != "Set-Cookie"
-    )
+def remove_cookies(response: EncodedResponse | web.StreamResponse) -> None:
+    """Remove all cookies from the response to a page of another site."""
+    if isinstance(response, web.StreamResponse):
+        response.cookies.clear()
+        response.headers.popall(hdrs.SET_COOKIE, None)
+    else:
+        response.headers = tuple(
+            header for header in response.headers if header[0].lower() != "set-cookie"
+        )
 
 
 def _scheme(authorization: str) -> str:

@@ -205,9 +205,9 @@ class RequestHandler:
                 self._pipeline.encoding_error_outcome(action.name, TypeError(WRITTEN_RESPONSE))
             context.request.protocol.force_close()
             raise ConnectionResetError("the action has failed; its response is truncated")
-        if context.connection.is_cross_site:
-            remove_cookies(context.connection)
         encoded = self.encoder.encode(context, outcome)
+        if context.connection.is_cross_site:
+            remove_cookies(encoded)
         response = self.writer.write_json(context, encoded)
         if response is not None:
             return response

@@ -55,6 +55,8 @@ class ResponsePreparer:
             for name, value in context.connection.response_headers or ():
                 if value not in response.headers.getall(name, ()):
                     response.headers.add(name, value)
+            if context.connection.is_cross_site:
+                remove_cookies(response)
         self._writer.add_headers(request, response, request_id, context)
         if request.method == "HEAD" or response.status in BODILESS_STATUSES:
             discard_body(request, response)
@@ -70,6 +72,4 @@ class ResponsePreparer:
         match, query = self._dispatcher.match(request, is_routed=is_routed)
         if match is None:
             return None
-        if call.connection.is_cross_site:
-            remove_cookies(call.connection)
         return CallContext(request, call.request_id, call.connection, match, query)

@@ -8,6 +8,7 @@ from aiohttp import ETag, HttpVersion11, web
 from aiohttp.http import SERVER_SOFTWARE
 
 from actionhero_web.connections.protocol import HttpProtocol
+from actionhero_web.cross_origin import remove_cookies
 from actionhero_web.files.file_response import correct_file_response
 from actionhero_web.responses.cache_headers import (
     SIGNED_IN,
@@ -159,6 +160,8 @@ class ResponseWriter:
         response = web.StreamResponse(status=status)
         for name, value in (*(context.connection.response_headers or ()), *headers):
             response.headers.add(name, value)
+        if context.connection.is_cross_site:
+            remove_cookies(response)
         response.headers["Content-Type"] = media_type
         self.add_headers(context.request, response, context.request_id, context)
         if not context.request.content.is_eof():

@@ -20,7 +20,7 @@ from pydantic import BaseModel, Field
 
 from actionhero import Action, Call, Inputs, InvalidInput
 from actionhero import Stream as ChunkStream
-from actionhero_web import Route
+from actionhero_web import HttpError, Route
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
@@ -104,6 +104,39 @@ class ReturnValue(Action):
 
     async def run(self, inputs: NameInputs) -> Any:
         return create(VALUES, inputs.name)
+
+
+class SetCookies(Action):
+    """Respond with cookies."""
+
+    name = "cookies"
+    web = "POST /cookies/{name}"
+
+    async def run(self, inputs: NameInputs, call: Call) -> Any:
+        call.connection.add_response_header("set-cookie", "first=1")
+        response = web.Response(text="cookies", headers={"SET-COOKIE": "second=2"})
+        response.set_cookie("third", "3")
+        if inputs.name == "error":
+            raise HttpError(400, "Invalid", headers=(("Set-Cookie", "second=2"),))
+        if inputs.name == "raised":
+            raise web.HTTPFound("/elsewhere", headers={"Set-Cookie": "second=2"})
+        if inputs.name == "file":
+            return web.FileResponse(__file__, headers={"Set-Cookie": "second=2"})
+        if inputs.name == "written":
+            request = call.connection.raw
+            await response.prepare(request)  # type: ignore[arg-type]
+        return {"cookies": 1} if inputs.name == "value" else response
+
+
+class StreamCookies(Action):
+    """Stream with a cookie."""
+
+    name = "stream-cookies"
+    web = "POST /cookies"
+
+    async def run(self, call: Call) -> AsyncIterator[int]:
+        call.connection.add_response_header("set-cookie", "first=1")
+        yield 1
 
 
 class Stream(Action):
