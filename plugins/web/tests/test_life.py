@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import re
 import signal
@@ -38,6 +39,35 @@ class SlowServer(Server):
     async def close(self):
         print("closing slowly", file=sys.stderr, flush=True)
         await asyncio.Event().wait()
+"""
+
+#: A native route and an endpoint that read the body.
+NATIVE_ROUTES = """
+from aiohttp import web
+
+from actionhero import hookimpl
+from actionhero_web import EncodedResponse, Endpoint
+
+
+async def read(request):
+    return web.Response(text=await request.text())
+
+
+class Read(Endpoint):
+    path = "/endpoint"
+
+    async def respond(self, request):
+        return EncodedResponse(200, await request.read())
+
+
+@hookimpl
+def actionhero_web_routes():
+    return [web.post("/native", read)]
+
+
+@hookimpl
+def actionhero_web_endpoints():
+    return [Read()]
 """
 
 QUIET = 'logs.level = "warn"'
@@ -278,6 +308,37 @@ def test_a_hanging_call_is_cancelled_after_the_grace_period(start_server: StartS
     assert "still has open calls after 0.3 s; cancelling them" in server.stderr
     # A generous limit: it usually takes about a second.
     assert elapsed_seconds < 20
+
+
+@pytest.mark.parametrize(
+    ("path", "content_type"),
+    [
+        ("/api/length", "application/json"),
+        ("/api/length", "multipart/form-data; boundary=b"),
+        ("/native", "application/json"),
+        ("/endpoint", "application/json"),
+    ],
+)
+def test_a_request_whose_body_does_not_arrive_gets_503_after_the_grace_period(
+    start_server: StartServer,
+    application_folder: Callable[[], Path],
+    path: str,
+    content_type: str,
+) -> None:
+    """The client is still connected, and may send the request to another server."""
+    (application_folder() / "small" / "plugin.py").write_text(NATIVE_ROUTES)
+    server = start_server(settings=SHORT_GRACE)
+    client = server.connect()
+    headers = {"Content-Type": content_type, "Content-Length": "100"}
+    client.request("POST", path, b"--b", headers)
+
+    code = server.stop()
+    response = client.getresponse()
+    body = json.loads(response.read())
+
+    assert code == 0
+    assert (response.status, response.headers["Retry-After"]) == (503, "1")
+    assert body["error"]["message"] == "The server is shutting down"
 
 
 @pytest.mark.parametrize("action", ["uncancellable", "thread"])

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 from aiohttp import web
 
-from actionhero import RequestTooLarge, TypedError
+from actionhero import RequestTooLarge, ServiceUnavailable, TypedError
 from actionhero_web.cross_origin import SAFE_METHODS
 from actionhero_web.files.file_response import correct_file_response
 from actionhero_web.request_context import CallContext
-from actionhero_web.request_handler import is_closing, own_cancellation
+from actionhero_web.request_handler import SHUTTING_DOWN, is_closing, own_cancellation
 from actionhero_web.routes.request_target import is_server_wide, path_below_mount, split_target
 from actionhero_web.routes.route import METHODS
 from actionhero_web.routes.route_tree import Match
@@ -189,6 +189,15 @@ class Dispatcher:
             return response
         except BaseException as error:
             task = asyncio.current_task(request.task.get_loop())
+            if (
+                isinstance(error, asyncio.CancelledError)
+                and handler.closing
+                and not (is_closing(request) or request.writer.output_size)
+            ):
+                # The client is still connected, and has received nothing.
+                return await handler.native.error_response(
+                    request, ServiceUnavailable(SHUTTING_DOWN)
+                )
             if task is None or (task.cancelling() and (handler.closing or is_closing(request))):
                 # The coroutine is being closed or cancelled.
                 raise

@@ -154,20 +154,16 @@ class RequestHandler:
             # Before the session is opened, and the caller is identified: of a caller with several
             # credentials, it is not known which one is meant.
             if isinstance(error, Forbidden) or action.name in self._authorized:
-                outcome = self._pipeline.refuse(
-                    context.connection, error, request_id=context.request_id, name=action.name
-                )
-                return await self.writer.write(context, self.encoder.encode_error(context, outcome))
+                return await self._refuse(context, error)
             # The pipeline logs the call.
             payload = InvalidPayload(error)
+        except asyncio.CancelledError:
+            if not self.closing or is_closing(context.request):
+                raise
+            # The body has not arrived within the grace period.
+            return await self._refuse(context, ServiceUnavailable(SHUTTING_DOWN))
         if action.streams and self.streams.refuses(action):
-            outcome = self._pipeline.refuse(
-                context.connection,
-                ServiceUnavailable(SHUTTING_DOWN),
-                request_id=context.request_id,
-                name=action.name,
-            )
-            return await self.writer.write(context, self.encoder.encode_error(context, outcome))
+            return await self._refuse(context, ServiceUnavailable(SHUTTING_DOWN))
         stream = self.streams.open(context) if action.streams else None
         try:
             outcome = await self._execute(
@@ -217,6 +213,16 @@ class RequestHandler:
             # The file of a response is missing, or cannot be read.
             outcome = self._pipeline.error_outcome(f"the response of {action.name!r}", error)
             return await self.writer.write(context, self.encoder.encode_error(context, outcome))
+
+    async def _refuse(self, context: CallContext, error: TypedError) -> Response:
+        """Return the response to a request for an action that is not executed."""
+        outcome = self._pipeline.refuse(
+            context.connection,
+            error,
+            request_id=context.request_id,
+            name=context.match.target.name,
+        )
+        return await self.writer.write(context, self.encoder.encode_error(context, outcome))
 
     async def refuse(
         self,
