@@ -421,7 +421,7 @@ def test_a_port_in_use_is_an_error(start_server: StartServer, option: tuple[str,
     assert not server.has_child_processes
 
 
-@pytest.mark.parametrize("host", ["192.0.2.1", "no-such-host.invalid"])
+@pytest.mark.parametrize("host", ["192.0.2.1", "no-such-host.invalid", "a..b"])
 def test_an_address_of_another_machine_is_an_error(start_server: StartServer, host: str) -> None:
     """The message contains a mistyped host."""
     server = start_server("--host", host, wait=None)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import pytest
@@ -17,7 +18,7 @@ from actionhero_web.settings import WebSettings
         ("body_idle_timeout", 0, "greater than 0"),
         ("write_timeout", 0, "greater than 0"),
         ("header_timeout", -1, "greater than 0"),
-        ("body_rate_grace", -1, "greater than or equal to 0"),
+        ("body_rate_grace", 0, "greater than 0"),
         ("keepalive_timeout", -1, "greater than or equal to 0"),
         ("preflight_max_age", -1, "greater than or equal to 0"),
         ("content_security_policy", "default-src 'self';\nscript-src 'self'", "write one line"),
@@ -27,6 +28,24 @@ from actionhero_web.settings import WebSettings
         ("exposed_headers", ["X-One", "X-Two\r\nX-Injected: yes"], "is neither a header nor"),
         ("allowed_headers", ["X-One, X-Two"], "is neither a header nor a method"),
         ("allowed_methods", ["GET\n"], "is neither a header nor a method"),
+        *(
+            (name, value, re.escape(f"{value!r} is not the path of a request; write '/"))
+            for name in ("prefix", "static_route")
+            for value in (
+                "api",
+                "/é",
+                "/{x}",
+                "/a b",
+                "/a%20b",
+                "/a?b",
+                "//a",
+                "/a/../b",
+                "/.",
+                "/a\n",
+            )
+        ),
+        ("prefix", "/api/", "is not the path of a request"),
+        ("static_route", "", "is not the path of a request"),
     ],
 )
 def test_an_invalid_value_is_refused(name: str, value: Any, message: str) -> None:
@@ -38,9 +57,33 @@ def test_an_invalid_value_is_refused(name: str, value: Any, message: str) -> Non
 
 
 @pytest.mark.parametrize(
+    ("host", "machine", "allowed"),
+    [
+        ("example.com.", "machine", [b"example.com", b"example.com.", b"machine"]),
+        ("127.0.0.1", "machine.local.", [b"machine.local"]),
+        ("127.0.0.1", "a..b", [b"localhost"]),
+        ("..", ".", [b"localhost"]),
+    ],
+)
+def test_the_names_of_the_machine_are_allowed_in_development(
+    monkeypatch: pytest.MonkeyPatch, host: str, machine: str, allowed: list[bytes]
+) -> None:
+    """A name that no client can send is left out."""
+    monkeypatch.setattr("socket.gethostname", lambda: machine)
+
+    hosts = WebSettings(host=host).hosts("development")
+
+    assert [hosts.problem(name) for name in allowed] == [None] * len(allowed)
+    assert hosts.problem(b"other.example") is not None
+
+
+@pytest.mark.parametrize(
     ("name", "value"),
     [
-        ("body_rate_grace", 0),
+        ("prefix", ""),
+        ("prefix", "/.api/v2~a_b-C"),
+        ("static_route", "/"),
+        ("static_route", "/assets/v2/"),
         ("keepalive_timeout", 0),
         ("preflight_max_age", 0),
         ("content_security_policy", ""),

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import re
 import socket
 from datetime import timedelta
-from typing import ClassVar, Literal
+from typing import ClassVar, Final, Literal
 
 from pydantic import field_validator
 
@@ -16,6 +17,9 @@ from actionhero_web.connections.proxy import TrustedProxies
 from actionhero_web.responses.cors import Cors
 from actionhero_web.responses.origins import trusted_origin
 from actionhero_web.responses.response_formats import FORMATS, ResponseFormat
+
+#: A path that clients send as it is, without percent-encoding or resolving it (RFC 3986 §2.3).
+_PATH: Final = re.compile(r"(?:/(?!\.{1,2}(?:/|$))[0-9A-Za-z._~-]+)*")
 
 
 class WebSettings(Settings):
@@ -33,8 +37,8 @@ class WebSettings(Settings):
     )
     prefix: str = Field(
         default="/api",
-        pattern=r"^(/[^/\s?#%]+)*$",
-        description="The path prefix of all actions. Empty for none.",
+        description="The path prefix of all actions: '/api/v2', of ASCII letters, digits and "
+        "-._~. Empty for none.",
     )
     error_format: Literal["standard", "actionhero"] = Field(
         default="standard",
@@ -78,7 +82,7 @@ class WebSettings(Settings):
     )
     body_rate_grace: timedelta = Field(
         default=timedelta(seconds=20),
-        ge=timedelta(0),
+        gt=timedelta(0),
         description="How long a client may be slower than body_minimum_bytes_per_second.",
     )
     write_timeout: timedelta = Field(
@@ -166,7 +170,7 @@ class WebSettings(Settings):
     static_folder: SettingsPath | None = Field(
         default=None, description="A folder of static files to serve."
     )
-    static_route: str = Field(default="/", pattern=r"^/", description="The path of static_folder.")
+    static_route: str = Field(default="/", description="The path of static_folder.")
     compress: bool = Field(
         default=True,
         description="Whether responses of 1 KiB and more are compressed if the client accepts it.",
@@ -209,8 +213,30 @@ class WebSettings(Settings):
             return AllowedHosts(self.allowed_hosts)
         if environment == "production":
             return AllowedHosts(["*"])
-        own = [name for name in (socket.gethostname(), self.host) if is_host_name(name)]
+        # A dot at the end, of a name that is not relative, is not compared.
+        names = (socket.gethostname().removesuffix("."), self.host.removesuffix("."))
+        own = [name for name in names if is_host_name(name)]
         return AllowedHosts([*LOCAL_HOSTS, *own], addresses=True)
+
+    @field_validator("prefix")
+    @classmethod
+    def _is_prefix(cls, prefix: str) -> str:
+        if not _PATH.fullmatch(prefix):
+            raise ValueError(
+                f"{prefix!r} is not the path of a request; write '/api' or '/api/v2', with ASCII "
+                "letters, digits and -._~ after each slash"
+            )
+        return prefix
+
+    @field_validator("static_route")
+    @classmethod
+    def _is_route(cls, route: str) -> str:
+        if not (route.startswith("/") and _PATH.fullmatch(route.rstrip("/"))):
+            raise ValueError(
+                f"{route!r} is not the path of a request; write '/' or '/static', with ASCII "
+                "letters, digits and -._~ after each slash"
+            )
+        return route
 
     @field_validator("allowed_hosts")
     @classmethod

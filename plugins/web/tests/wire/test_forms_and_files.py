@@ -369,6 +369,15 @@ def test_an_upload_is_refused_with_507_if_the_disk_is_full(serve: Serve, error_f
     assert upload(client, form(file(b"x" * (MIB + 1)))).status == 200
 
 
+def test_all_files_are_stored_on_disk_without_a_limit_in_memory(serve: Serve) -> None:
+    """0 is not taken for no limit."""
+    client = serve(web__file_memory_bytes="0", WIRE_FILE_LIMIT=str(2 * MIB))
+
+    stored, refused = (upload(client, form(file(b"x" * size))) for size in (MIB, 3 * MIB))
+
+    assert (stored.status, stored.json["size"], refused.status) == (200, MIB, 507)
+
+
 def test_an_upload_is_refused_with_503_if_it_cannot_be_stored(serve: Serve) -> None:
     """For example without a folder for temporary files."""
     client = serve(WIRE_TEMPORARY_FOLDER="/missing")

@@ -128,7 +128,9 @@ class _FormReader:
         self, name: str, headers: dict[str, str], chunks: AsyncIterator[bytes]
     ) -> File:
         stream = tempfile.SpooledTemporaryFile(  # noqa: SIM115 - closed with the form
-            max_size=self._memory_bytes, mode="w+b"
+            # With 0, it would never be on disk.
+            max_size=max(self._memory_bytes, 1),
+            mode="w+b",
         )
         size = 0
         unwritten = bytearray()

@@ -17,6 +17,7 @@ _AUTHORITY: Final = re.compile(
 _PATTERN: Final = re.compile(
     r"\*|(?:\*?\.)?[0-9A-Za-z_-]+(?:\.[0-9A-Za-z_-]+)*|\[[0-9A-Fa-f:.]+\]|[0-9A-Fa-f:]*:[0-9A-Fa-f:.]*"
 )
+_NAME: Final = re.compile(r"[0-9A-Za-z_-]+(?:\.[0-9A-Za-z_-]+)*")
 #: The names of the own machine, and every IP address: a page of another site can reach a server
 #: through DNS under the name of that site only, so an address in `Host` is no attack.
 LOCAL_HOSTS: Final = ("localhost", ".localhost")
@@ -91,7 +92,7 @@ class AllowedHosts:
 
 def is_host_name(text: str) -> bool:
     """Return whether a text is a host name, and neither empty nor an address."""
-    return re.fullmatch(r"[0-9A-Za-z_.-]*[A-Za-z][0-9A-Za-z_.-]*", text) is not None
+    return _NAME.fullmatch(text) is not None and not text.replace(".", "").isdigit()
 
 
 def _normalized(name: str) -> str:

@@ -101,6 +101,12 @@ def listen(settings: WebSettings) -> list[Listener]:
         return _listen_on_port(settings.host, settings.port)
     except OSError as error:
         raise _configuration_error(settings, error) from error
+    except ValueError as error:
+        # Of a label without or with too many characters, which has no encoding for DNS.
+        raise ConfigurationError(
+            f"cannot listen on web.host {settings.host!r}: it is not a host name; choose an "
+            "address of this machine with --host or ACTIONHERO_WEB__HOST"
+        ) from error
 
 
 async def drain_backlog(listener: socket.socket, factory: Callable[[], asyncio.Protocol]) -> None:
