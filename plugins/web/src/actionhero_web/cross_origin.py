@@ -20,7 +20,6 @@ from actionhero_web.settings import WebSettings
 
 if TYPE_CHECKING:
     from actionhero import Application
-    from actionhero_web.responses.encoded_response import EncodedResponse
 
 #: Methods that change nothing (RFC 9110 §9.2.1).
 SAFE_METHODS: Final = frozenset({"GET", "HEAD", "OPTIONS"})
@@ -183,17 +182,6 @@ def check_origin(request: web.Request, *, own_only: bool = False, reads: bool = 
     protection = request.config_dict[CROSS_ORIGIN]
     if (own_only or protection.enabled) and protection.is_cross_site(request, own_only=own_only):
         raise Forbidden(_MESSAGE)
-
-
-def remove_cookies(response: EncodedResponse | web.StreamResponse) -> None:
-    """Remove all cookies from the response to a page of another site."""
-    if isinstance(response, web.StreamResponse):
-        response.cookies.clear()
-        response.headers.popall(hdrs.SET_COOKIE, None)
-    else:
-        response.headers = tuple(
-            header for header in response.headers if header[0].lower() != "set-cookie"
-        )
 
 
 def _scheme(authorization: str) -> str:

@@ -26,12 +26,12 @@ from actionhero_web.cross_origin import (
     SAFE_METHODS,
     CrossOriginProtection,
     CrossSiteSession,
-    remove_cookies,
 )
 from actionhero_web.decode import METHODS_WITHOUT_BODY, RequestDecoder
 from actionhero_web.encode import ResponseEncoder
 from actionhero_web.native_responses import NativeResponses
 from actionhero_web.request_context import RequestContext
+from actionhero_web.responses.cookies import remove_cookies
 from actionhero_web.responses.cors import Cors
 from actionhero_web.responses.header_templates import HeaderTemplates
 from actionhero_web.responses.native_response import WRITTEN_RESPONSE, is_written

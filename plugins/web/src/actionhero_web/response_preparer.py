@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 from actionhero import Call
 from actionhero.transport import request_id as current_request_id
-from actionhero_web.cross_origin import remove_cookies
 from actionhero_web.request_context import CallContext
+from actionhero_web.responses.cookies import remove_cookies
 from actionhero_web.responses.header_templates import REQUEST_ID
 from actionhero_web.responses.native_response import BODILESS_STATUSES, discard_body
 

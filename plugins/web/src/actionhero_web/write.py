@@ -8,7 +8,6 @@ from aiohttp import ETag, HttpVersion11, web
 from aiohttp.http import SERVER_SOFTWARE
 
 from actionhero_web.connections.protocol import HttpProtocol
-from actionhero_web.cross_origin import remove_cookies
 from actionhero_web.files.file_response import correct_file_response
 from actionhero_web.responses.cache_headers import (
     SIGNED_IN,
@@ -24,6 +23,7 @@ from actionhero_web.responses.compression import (
     negotiate_encoding,
     should_compress,
 )
+from actionhero_web.responses.cookies import remove_cookies
 from actionhero_web.responses.encoded_response import JSON, VARY_BY_ACCEPT, EncodedResponse
 from actionhero_web.responses.header_templates import REQUEST_ID
 from actionhero_web.responses.json_response import JsonResponse
