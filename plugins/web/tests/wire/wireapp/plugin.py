@@ -217,7 +217,7 @@ async def add_status_header(request: web.Request, handler: Handler) -> web.Strea
 
 
 @web.middleware
-async def read_body(request: web.Request, handler: Handler) -> web.StreamResponse:
+async def read_before(request: web.Request, handler: Handler) -> web.StreamResponse:
     await request.text()
     return await handler(request)
 
@@ -225,6 +225,6 @@ async def read_body(request: web.Request, handler: Handler) -> web.StreamRespons
 @hookimpl
 def actionhero_web_application(application: web.Application) -> None:
     if os.environ.get("WIRE_READING_MIDDLEWARE"):
-        application.middlewares.append(read_body)
+        application.middlewares.append(read_before)
     if os.environ.get("WIRE_MIDDLEWARE"):
         application.middlewares.append(add_status_header)

@@ -124,7 +124,7 @@ class SetCookies(Action):
             return web.FileResponse(__file__, headers={"Set-Cookie": "second=2"})
         if inputs.name == "written":
             request = call.connection.raw
-            await response.prepare(request)  # type: ignore[arg-type]
+            await response.prepare(request)
         return {"cookies": 1} if inputs.name == "value" else response
 
 
