@@ -8,9 +8,15 @@ from actionhero_mcp.calls import Calls
 from actionhero_mcp.catalog_changes import CatalogChanges
 from actionhero_mcp.completions import Completions
 from actionhero_mcp.jsonrpc import RpcError
+from actionhero_mcp.log_levels import LogLevels
 from actionhero_mcp.process_messages import ProcessMessages
 from actionhero_mcp.result_fields import ResultFields
-from actionhero_mcp.revisions import INVALID_PARAMS, LOG_LEVELS, METHOD_NOT_FOUND
+from actionhero_mcp.revisions import (
+    INVALID_PARAMS,
+    INVALID_REQUEST,
+    LOG_LEVELS,
+    METHOD_NOT_FOUND,
+)
 from actionhero_mcp.server_info import ServerInfo
 from actionhero_mcp.session_streams import SessionStreams
 from actionhero_mcp.settings import McpSettings
@@ -59,6 +65,8 @@ class Dispatcher:
         self.changes = changes = CatalogChanges(app, catalog)
         #: Messages to the other processes.
         self.messages = messages = ProcessMessages(app)
+        #: The levels of log messages of clients with a handshake.
+        self.log_levels = LogLevels(app, messages)
         #: The streams of clients with a handshake.
         self.session_streams = streams = SessionStreams(app, watchers, changes, messages)
         subscriptions = Subscriptions(watchers, changes, fields)
@@ -123,4 +131,8 @@ class Dispatcher:
         level: Any = request.params.get("level")
         if level not in LOG_LEVELS:
             raise RpcError(INVALID_PARAMS, "Invalid params: level is no log level")
+        session_id = connection.peer.session_id
+        if session_id is None:
+            raise RpcError(INVALID_REQUEST, "A level needs a session; send initialize before")
+        await self.log_levels.choose(session_id, level)
         return b"{}"

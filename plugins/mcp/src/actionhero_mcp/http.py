@@ -131,6 +131,8 @@ class McpEndpoint(Endpoint):
                 signer_for(self._app), peer, admitted.caller, ttl_seconds
             )
             headers = (*headers, (SESSION, session_id))
+        if peer.session_id is not None:
+            peer = await self._service.dispatcher.log_levels.apply(peer)
         return await self._call(message, peer, admitted, headers)
 
     def _call(

@@ -161,7 +161,7 @@ class StdioServer:
 
     async def _respond(self, message: Request) -> None:
         try:
-            peer = self._peer_of(message)
+            peer = await self._service.dispatcher.log_levels.apply(self._peer_of(message))
             connection = self._service.connect(peer, self, None, self._principal)
             if message.method == "subscriptions/listen":
                 result = await self._service.dispatch(message, connection)
@@ -172,8 +172,6 @@ class StdioServer:
             self._send(result_bytes(message.id, result))
             if message.method == "initialize":
                 self._begin_session(peer)
-            elif message.method == "logging/setLevel" and self._peer is not None:
-                self._peer = self._peer.with_log_level(message.params["level"])
         except RpcError as error:
             self._send(error_bytes(message.id, error))
         finally:
