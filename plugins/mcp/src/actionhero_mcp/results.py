@@ -84,9 +84,7 @@ def envelope(error: TypedError, request_id: str) -> dict[str, Any]:
     return document
 
 
-def resource_contents(
-    offered: OfferedResource, uri: str, outcome: Outcome, values: Any = None
-) -> bytes:
+def resource_contents(offered: OfferedResource, uri: str, outcome: Outcome) -> bytes:
     """Return the contents of a resource, as JSON.
 
     Raises:

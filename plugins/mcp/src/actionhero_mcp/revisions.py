@@ -72,8 +72,6 @@ class Revision:
     has_any_structured_content: bool
     #: Whether events have identifiers, with which a client continues after a lost connection.
     has_resumption: bool = False
-    #: Whether a body may contain several messages.
-    has_batches: bool = False
 
 
 def _handshake(name: str) -> Revision:
