@@ -123,12 +123,12 @@ class Calls:
         if not isinstance(uri, str):
             raise RpcError(INVALID_PARAMS, "Invalid params: uri is not text")
         revision = connection.peer.revision
-        found = self._catalog.resource(uri)
-        if found is None:
+        match = self._catalog.resource(uri)
+        if match is None:
             raise not_found(uri, revision)
         self._input_requests.restore(request, connection, (uri, {}))
-        payload = TextPayload({name: [value] for name, value in found.values.items()})
-        action = found.offered.action
+        payload = TextPayload({name: [value] for name, value in match.values.items()})
+        action = match.offered.action
         outcome, request_id = await self._execution.execute(action, payload, request, connection)
         if outcome.error is not None:
             self._execution.refuse(outcome.error, connection)
@@ -138,9 +138,9 @@ class Calls:
         if isinstance(outcome.error, NotFound):
             raise not_found(uri, revision, outcome.error)
         if outcome.error is not None:
-            raise request_error(outcome.error, request_id, found.offered)
+            raise request_error(outcome.error, request_id, match.offered)
         contents = self._encoded(
-            action, request_id, lambda: resource_contents(found.offered, uri, outcome)
+            action, request_id, lambda: resource_contents(match.offered, uri, outcome)
         )
         return self._fields.cacheable(b'"contents":' + contents, revision, is_list=False)
 

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from actionhero_mcp.revisions import Revision
 
 
-class FoundResource(NamedTuple):
+class ResourceMatch(NamedTuple):
     """A resource that a URI names."""
 
     offered: OfferedResource
@@ -88,10 +88,10 @@ class Catalog:
         Raises:
             RpcError: There is none of that name.
         """
-        found = self.tools.get(name) if isinstance(name, str) else None
-        if found is None:
+        tool = self.tools.get(name) if isinstance(name, str) else None
+        if tool is None:
             raise _unknown("tool", name, self.tools)
-        return found
+        return tool
 
     def prompt(self, name: object) -> OfferedPrompt:
         """Return a prompt.
@@ -99,20 +99,20 @@ class Catalog:
         Raises:
             RpcError: There is none of that name.
         """
-        found = self.prompts.get(name) if isinstance(name, str) else None
-        if found is None:
+        prompt = self.prompts.get(name) if isinstance(name, str) else None
+        if prompt is None:
             raise _unknown("prompt", name, self.prompts)
-        return found
+        return prompt
 
-    def resource(self, uri: str) -> FoundResource | None:
+    def resource(self, uri: str) -> ResourceMatch | None:
         """Return the resource that a URI names; `None` if there is none."""
-        found = self.resources.get(uri)
-        if found is not None:
-            return FoundResource(found, {})
+        resource = self.resources.get(uri)
+        if resource is not None:
+            return ResourceMatch(resource, {})
         for item in self.templates.values():
             values = match_uri(item.pattern, uri)
             if values is not None:
-                return FoundResource(item, values)
+                return ResourceMatch(item, values)
         return None
 
     def listed(
@@ -186,18 +186,18 @@ def _by_name(items: Iterable[Any], kind: str, name_of: Callable[[Any], str]) -> 
     Raises:
         PluginError: Two have the same name.
     """
-    found: dict[str, Any] = {}
+    offers: dict[str, Any] = {}
     for item in items:
         name = name_of(item)
-        if name in found:
-            first, second = found[name].action, item.action
+        if name in offers:
+            first, second = offers[name].action, item.action
             raise PluginError(
                 f"two {kind} are called {name!r}: of action {first.name!r} ({first.source}, "
                 f"{first.owner}) and of action {second.name!r} ({second.source}, {second.owner}); "
                 "rename one"
             )
-        found[name] = item
-    return dict(sorted(found.items()))
+        offers[name] = item
+    return dict(sorted(offers.items()))
 
 
 def _unknown(kind: str, name: object, known: Mapping[str, Any]) -> RpcError:

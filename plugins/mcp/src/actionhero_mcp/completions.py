@@ -82,8 +82,10 @@ class Completions:
         )
         if outcome.error is not None:
             return []
-        found = outcome_value(outcome)
-        return [item for item in found if isinstance(item, str)] if isinstance(found, list) else []
+        values = outcome_value(outcome)
+        if not isinstance(values, list):
+            return []
+        return [value for value in values if isinstance(value, str)]
 
     def _choices_of(self, action: RegisteredAction) -> dict[str, list[str]]:
         """Return the enumerations of the inputs of an action."""
@@ -98,6 +100,6 @@ class Completions:
 def _values_of(schema: dict[str, Any]) -> list[str]:
     """Return the texts that a field may be."""
     parts = [schema, *schema.get("anyOf", ()), schema.get("items") or {}]
-    found = [value for part in parts for value in part.get("enum", ())]
-    found += [part["const"] for part in parts if "const" in part]
-    return [str(value) for value in found if value is not None]
+    values = [value for part in parts for value in part.get("enum", ())]
+    values += [part["const"] for part in parts if "const" in part]
+    return [str(value) for value in values if value is not None]

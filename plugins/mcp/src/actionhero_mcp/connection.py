@@ -82,8 +82,8 @@ class McpConnection(Connection):
     @property
     def trace_fields(self) -> Mapping[str, str]:
         """The trace fields in `_meta`."""
-        found = {name: self.meta.get(name) for name in TRACE_FIELDS}
-        return {name: value for name, value in found.items() if isinstance(value, str)}
+        fields = {name: self.meta.get(name) for name in TRACE_FIELDS}
+        return {name: value for name, value in fields.items() if isinstance(value, str)}
 
     def progress(self, done: float, total: float | None = None, message: str | None = None) -> None:
         """Report the progress of the call, if the client has sent a token for it."""

@@ -37,13 +37,13 @@ def parse(value: object) -> Declared:
         TypeError: A declaration has an unknown or missing argument.
     """
     classes: dict[str, type[Any]] = {"tool": Tool, "resource": Resource, "prompt": Prompt}
-    found: list[Any] = []
+    declarations: list[Any] = []
 
     def read(item: object) -> None:
         if isinstance(item, Tool | Resource | Prompt):
-            found.append(item)
+            declarations.append(item)
         elif item is True:
-            found.append(Tool())
+            declarations.append(Tool())
         elif isinstance(item, Mapping):
             if fault := unknown_key(item, _KEYS):
                 raise ValueError(f"it has {fault}")
@@ -54,7 +54,7 @@ def parse(value: object) -> Declared:
                 known = [each.name for each in dataclasses.fields(classes[key])]
                 if fault := unknown_key(options, known):
                     raise ValueError(f"{key!r} has {fault}")
-                found.append(classes[key](**options))
+                declarations.append(classes[key](**options))
         else:
             raise ValueError(f"it is {item!r}; write {_FORMS}")
 
@@ -64,7 +64,7 @@ def parse(value: object) -> Declared:
         read(item)
     return Declared(
         *(
-            tuple(item for item in found if isinstance(item, class_))
+            tuple(item for item in declarations if isinstance(item, class_))
             for class_ in (Tool, Resource, Prompt)
         )
     )

@@ -76,15 +76,15 @@ class EventLog:
         """
         block_ms = max(1, int((idle_seconds or 30.0) * 1000))
         while True:
-            found: Any = await self._clients.blocking.xread(
+            streams: Any = await self._clients.blocking.xread(
                 {self._key(stream): f"0-{after}"}, block=block_ms
             )
-            if not found:
+            if not streams:
                 if not await self.has(stream):
                     return
                 yield Event(after, b"")
                 continue
-            [(_, entries)] = found.items() if isinstance(found, dict) else found
+            [(_, entries)] = streams.items() if isinstance(streams, dict) else streams
             for id, fields in entries:
                 after = int(id.partition("-")[2])
                 event = Event(after, fields["message"].encode(), fields["last"] == "1")

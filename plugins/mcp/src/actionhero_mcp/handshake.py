@@ -15,9 +15,9 @@ if TYPE_CHECKING:
 SESSION: Final = "Mcp-Session-Id"
 _PURPOSE: Final = "session"
 #: The capabilities that a session id contains: it is sent with each request.
-_KEPT: Final = ("elicitation", "sampling", "roots")
+_CAPABILITIES: Final = ("elicitation", "sampling", "roots")
 _MODES: Final = ("form", "url", "tools")
-#: The least severe log messages for clients of older revisions, which choose no level.
+#: The least severe log messages for clients of older revisions, until they choose a level.
 LOG_LEVEL: Final = "debug"
 
 
@@ -28,7 +28,7 @@ def handshake_peer(request: Request) -> Peer:
     revision = REVISIONS[version if version in HANDSHAKE else HANDSHAKE[0]]
     declared = params.get("capabilities")
     name, number = implementation(params.get("clientInfo"))
-    return Peer(revision, _kept(declared), name, number, LOG_LEVEL)
+    return Peer(revision, _capabilities(declared), name, number, LOG_LEVEL)
 
 
 def unknown_peer(version: str | None) -> Peer:
@@ -66,11 +66,12 @@ def read_session_id(signer: Signer, session_id: str) -> tuple[Peer, str] | None:
     return peer, value["caller"]
 
 
-def _kept(declared: Any) -> dict[str, Any]:
+def _capabilities(declared: Any) -> dict[str, Any]:
+    """Return the capabilities that a session id contains, of those that a client declares."""
     if not isinstance(declared, dict):
         return {}
-    kept: dict[str, Any] = {}
-    for name in _KEPT:
-        if isinstance(declared.get(name), dict):
-            kept[name] = {mode: {} for mode in _MODES if mode in declared[name]}
-    return kept
+    return {
+        name: {mode: {} for mode in _MODES if mode in declared[name]}
+        for name in _CAPABILITIES
+        if isinstance(declared.get(name), dict)
+    }

@@ -71,13 +71,13 @@ class OfferedTool:
             guessed = {"idempotentHint": True}
         elif methods == {"DELETE"}:
             guessed = {"destructiveHint": True, "idempotentHint": True}
-        given = {
+        declared = {
             "readOnlyHint": tool.read_only,
             "destructiveHint": tool.destructive,
             "idempotentHint": tool.idempotent,
             "openWorldHint": tool.open_world,
         }
-        return guessed | {name: value for name, value in given.items() if value is not None}
+        return guessed | {name: value for name, value in declared.items() if value is not None}
 
     @cached_property
     def is_read_only(self) -> bool:
@@ -86,15 +86,15 @@ class OfferedTool:
 
     def has_schema(self, revision: Revision) -> bool:
         """Return whether the definition has an output schema in a revision."""
-        found = self._has_schema.get(revision.name)
-        if found is None:
-            found = (
+        has_schema = self._has_schema.get(revision.name)
+        if has_schema is None:
+            has_schema = (
                 self.output_schema is not None
                 and revision.has_structured_content
                 and (self.has_object or revision.has_any_structured_content)
             )
-            self._has_schema[revision.name] = found
-        return found
+            self._has_schema[revision.name] = has_schema
+        return has_schema
 
     def definition(self, revision: Revision) -> dict[str, Any]:
         """Return the definition of the tool."""
@@ -202,12 +202,12 @@ def summary(description: str) -> str:
 
 def extras(declared: Tool | Resource | Prompt) -> dict[str, Any]:
     """Return the members of a definition that the declaration passes on."""
-    found: dict[str, Any] = {}
+    members: dict[str, Any] = {}
     if declared.icons:
-        found["icons"] = [dict(icon) for icon in declared.icons]
+        members["icons"] = [dict(icon) for icon in declared.icons]
     if declared.meta:
-        found["_meta"] = dict(declared.meta)
-    return found
+        members["_meta"] = dict(declared.meta)
+    return members
 
 
 def _mentions_blocks(annotation: Any) -> bool:

@@ -56,7 +56,7 @@ def clean_schema(schema: Mapping[str, Any]) -> dict[str, Any]:
     definitions: Mapping[str, Any] = schema.get("$defs", {})
     recursive = {name for name in definitions if _reaches(name, name, definitions, set())}
     # A definition with an anchor or an id is written by hand, and is kept as it is.
-    kept = recursive | {
+    references = recursive | {
         name
         for name, definition in definitions.items()
         if isinstance(definition, dict) and ("$anchor" in definition or "$id" in definition)
@@ -70,7 +70,7 @@ def clean_schema(schema: Mapping[str, Any]) -> dict[str, Any]:
         ref = node.get("$ref")
         if isinstance(ref, str) and ref.startswith(_REF) and ref[len(_REF) :] in definitions:
             target = ref[len(_REF) :]
-            if target not in kept:
+            if target not in references:
                 rest = {key: value for key, value in node.items() if key != "$ref"}
                 return clean({**definitions[target], **rest}, name)
         result: dict[str, Any] = {}
@@ -91,8 +91,10 @@ def clean_schema(schema: Mapping[str, Any]) -> dict[str, Any]:
         root = {**definitions[root["$ref"][len(_REF) :]], **root}
         del root["$ref"]
     cleaned: dict[str, Any] = clean(root)
-    if kept:
-        cleaned["$defs"] = {name: clean(definitions[name]) for name in definitions if name in kept}
+    if references:
+        cleaned["$defs"] = {
+            name: clean(definitions[name]) for name in definitions if name in references
+        }
     return cleaned
 
 
@@ -124,8 +126,8 @@ def _refs(node: Any) -> list[str]:
         return [name for item in node for name in _refs(item)]
     if not isinstance(node, dict):
         return []
-    found = [name for value in node.values() for name in _refs(value)]
+    names = [name for value in node.values() for name in _refs(value)]
     ref = node.get("$ref")
     if isinstance(ref, str) and ref.startswith(_REF):
-        found.append(ref[len(_REF) :])
-    return found
+        names.append(ref[len(_REF) :])
+    return names

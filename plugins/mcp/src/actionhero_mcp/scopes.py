@@ -30,12 +30,14 @@ class DeclaredScopes(Middleware):
 
 def declared_scopes(app: Application) -> dict[str, str]:
     """Return the scopes of all tools, resources and prompts, and an action with each."""
-    found: dict[str, str] = {}
+    actions: dict[str, str] = {}
     for action in app.actions:
         with suppress(TypeError, ValueError):
             for scope in parse(action.attribute("mcp")).scopes:
-                found.setdefault(scope, f"action {action.name!r} ({action.source}, {action.owner})")
-    return found
+                actions.setdefault(
+                    scope, f"action {action.name!r} ({action.source}, {action.owner})"
+                )
+    return actions
 
 
 class _OverMcp(Middleware):

@@ -127,20 +127,20 @@ class SessionStreams:
     # -- messages of other processes -----------------------------------------------------------
 
     async def _handle_subscribed(self, message: dict[str, Any]) -> None:
-        found = self._by_session.get(message["session"])
-        if found is not None:
-            await self._watchers.accepts(found[1], message["uri"])
+        stream = self._by_session.get(message["session"])
+        if stream is not None:
+            await self._watchers.accepts(stream[1], message["uri"])
 
     async def _handle_unsubscribed(self, message: dict[str, Any]) -> None:
-        found = self._by_session.get(message["session"])
-        if found is not None:
-            await self._watchers.unsubscribe(found[1], message["uri"])
+        stream = self._by_session.get(message["session"])
+        if stream is not None:
+            await self._watchers.unsubscribe(stream[1], message["uri"])
 
     async def _handle_stream(self, message: dict[str, Any]) -> None:
         """End the stream of a session for which there is a newer one: each message is sent once."""
-        found = self._by_session.get(message["session"])
-        if found is not None and found[0] != message["id"]:
-            found[1].ended.set()
+        stream = self._by_session.get(message["session"])
+        if stream is not None and stream[0] != message["id"]:
+            stream[1].ended.set()
 
 
 class _SubscribedResources:

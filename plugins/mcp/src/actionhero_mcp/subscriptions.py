@@ -35,16 +35,16 @@ class Subscriptions:
         Raises:
             RpcError: The filter is malformed, or the caller has too many streams.
         """
-        wanted = request.params.get("notifications")
-        if not isinstance(wanted, dict):
+        filter_ = request.params.get("notifications")
+        if not isinstance(filter_, dict):
             raise RpcError(INVALID_PARAMS, "Invalid params: notifications is not an object")
-        uris = wanted.get("resourceSubscriptions", [])
+        uris = filter_.get("resourceSubscriptions", [])
         if not isinstance(uris, list) or not all(isinstance(uri, str) for uri in uris):
             raise RpcError(INVALID_PARAMS, "Invalid params: resourceSubscriptions is no list")
         meta = {SUBSCRIPTION_ID: request.id}
         watcher = await self._watchers.open(connection, meta)
         try:
-            lists = [name for name in self._changes.lists if wanted.get(f"{name}ListChanged")]
+            lists = [name for name in self._changes.lists if filter_.get(f"{name}ListChanged")]
             honored: dict[str, Any] = {f"{name}ListChanged": True for name in lists}
             accepted = [uri for uri in uris if await self._watchers.accepts(watcher, uri)]
             if accepted:

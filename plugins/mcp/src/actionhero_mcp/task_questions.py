@@ -72,8 +72,8 @@ class TaskQuestions(JobQuestions):
         clients = redis_of(self._app)
         if clients is None:
             return {}
-        found = await clients.execute("HGETALL", _questions(clients, job_id), idempotent=True)
-        pairs = zip(found[::2], found[1::2], strict=True)
+        fields = await clients.execute("HGETALL", _questions(clients, job_id), idempotent=True)
+        pairs = zip(fields[::2], fields[1::2], strict=True)
         return {key.decode(): loads(request) for key, request in pairs}
 
     async def answer(self, job_id: str, answers: Mapping[str, Any]) -> None:

@@ -19,13 +19,13 @@ MAX_BYTES: Final = 64 * 1024
 
 def warnings_of(catalog: Catalog) -> list[str]:
     """Return the warnings, a sentence each."""
-    found = []
+    warnings = []
     if len(catalog.tools) > MAX_TOOLS:
-        found.append(
+        warnings.append(
             f"there are {len(catalog.tools)} tools; models choose badly among more than "
             f"{MAX_TOOLS}, and some clients cut the list"
         )
-    found += [
+    warnings += [
         f"the description of tool {tool.name!r} has {len(tool.description)} characters; "
         f"shorten it to {MAX_DESCRIPTION}"
         for tool in catalog.tools.values()
@@ -33,18 +33,18 @@ def warnings_of(catalog: Catalog) -> list[str]:
     ]
     size = len(catalog.listed("tools", REVISIONS[MODERN[0]]))
     if size > MAX_BYTES:
-        found.append(
+        warnings.append(
             f"the list of tools has {size} bytes, which take room in the context of the model; "
             f"keep it below {MAX_BYTES}"
         )
-    return found
+    return warnings
 
 
 def diagnose(app: Application) -> list[Diagnosis]:
     """Return the findings for `actionhero doctor`."""
     catalog = catalog_for(app)
-    found = [Diagnosis("mcp", Finding.WARNING, text) for text in warnings_of(catalog)]
-    if found:
-        return found
+    warnings = [Diagnosis("mcp", Finding.WARNING, text) for text in warnings_of(catalog)]
+    if warnings:
+        return warnings
     offered = f"{len(catalog.tools)} tools, {len(catalog.prompts)} prompts"
     return [Diagnosis("mcp", Finding.OK, offered)]

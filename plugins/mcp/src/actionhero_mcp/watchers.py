@@ -120,11 +120,11 @@ class Watchers:
                 await self._channels.unsubscribe_all(watcher)
 
     def _channel_of(self, uri: str, connection: McpConnection) -> str:
-        found = self._catalog.resource(uri)
-        updates = None if found is None else found.offered.resource.updates
-        if found is None or updates is None:
+        match = self._catalog.resource(uri)
+        updates = None if match is None else match.offered.resource.updates
+        if match is None or updates is None:
             raise not_found(uri, connection.peer.revision)
-        return found.offered.resource.expand(updates, found.values)
+        return match.offered.resource.expand(updates, match.values)
 
     @property
     def _channels(self) -> Channels:
