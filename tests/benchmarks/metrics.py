@@ -52,6 +52,7 @@ times = Histogram("bench.time", labels=("number",), unit="s")
 recording = Recording(Path(sys.argv[1]), DURATION_BUCKETS, 10_000)
 for number in range({HISTOGRAMS}):
     times.record(0.1, number=number)
+recording.flush()
 print("ready", flush=True)
 sys.stdin.read()
 """

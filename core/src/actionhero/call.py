@@ -341,7 +341,9 @@ class Outcome:
             return "cancelled"
         if self.error is not None:
             return self.error.type.value
-        return "ok" if self.ok else f"status {self.value.status}"
+        if not self.is_response or self.ok:
+            return "ok"
+        return f"status {self.value.status}"
 
     def unwrap(self) -> Any:
         """Return the value.

@@ -143,6 +143,47 @@ def test_a_forked_process_does_not_change_the_values_of_its_parent(tmp_path: Pat
     store.close()
 
 
+def test_a_forked_process_does_not_collect_values_of_histograms(tmp_path: Path) -> None:
+    """Which nothing would write, nor release."""
+    store = ValueStore(claim_slot(tmp_path, "layout"))
+    histogram = store.histogram("h", [], [], "A histogram.", (0.5,))
+    histogram.record(0.1)
+
+    child = os.fork()
+    if child == 0:
+        later = store.histogram("later", [], [], "A histogram.", (0.5,))
+        for item in (histogram, later):
+            item.record(0.2)
+        os._exit(len(histogram._values) + len(later._values))
+    _, status = os.waitpid(child, 0)
+    store.close()
+
+    assert status == 0
+    assert read(tmp_path)["h_sum"] == 0.1
+
+
+def test_values_on_boundaries_are_in_their_buckets(tmp_path: Path) -> None:
+    """In one write and in several, with what other threads record in between."""
+    store = ValueStore(claim_slot(tmp_path, "layout"))
+    histogram = store.histogram("h", [], [], "A histogram.", (1.0, 2.0))
+    for values in ((2.0, 0.5, 1.0), (), (3.0,), (1.5, 9.0)):
+        for value in values:
+            histogram.record(value)
+        store.flush()
+
+    families = Merger().merge(value_files(tmp_path))
+    samples = {(s.name, s.labels.get("le")): s.value for f in families for s in f.samples}
+
+    assert samples == {
+        ("h_bucket", "1.0"): 2,
+        ("h_bucket", "2.0"): 4,
+        ("h_bucket", "+Inf"): 6,
+        ("h_count", None): 6,
+        ("h_sum", None): 17,
+    }
+    store.close()
+
+
 @pytest.mark.parametrize(("layout", "expected"), [("same", {"c_total": 1}), ("other", {})])
 def test_values_of_another_layout_are_discarded(
     tmp_path: Path, layout: str, expected: dict[str, Any]
@@ -230,6 +271,7 @@ def test_a_full_disk_stops_new_series_only(
         counter.add(1)
     gauge.set(1)
     histogram.record(1)
+    histogram.flush()
 
     numbers = read(tmp_path)
     assert sizes[:2] == [64 * 1024, 128 * 1024]
@@ -263,6 +305,7 @@ def test_merged_values_are_those_of_the_library(tmp_path: Path) -> None:
             histogram = store.histogram("h", ["x"], [name], "A histogram.", (0.5, 1.0, 5.0))
             for value in (0.1, 0.7, number * 3.0):
                 histogram.record(value)
+            histogram.flush()
         for mode in ("sum", "max", "min"):
             store.value(f"gauge_live{mode}", mode, mode, [], [], "A gauge.").set(number - 1)
         stores.append(store)

@@ -62,7 +62,7 @@ class Observers:
         observers: The observers.
     """
 
-    def __init__(self, observers: Iterable[Observer] = ()) -> None:
+    def __init__(self, observers: Iterable[Observer]) -> None:
         self._observers = tuple(observers)
         self._reversed = self._observers[::-1]
         self._with_facts = tuple(
@@ -70,7 +70,7 @@ class Observers:
         )
         self._failed: set[type] = set()
 
-    def began(self, call: Call) -> list[Any]:
+    def began(self, call: Call) -> Any:
         """Call `began` of all observers, and return their marks."""
         marks = []
         for observer in self._observers:
@@ -82,7 +82,7 @@ class Observers:
             marks.append(mark)
         return marks
 
-    def ended(self, call: Call, outcome: Outcome, seconds: float, marks: list[Any]) -> None:
+    def ended(self, call: Call, outcome: Outcome, seconds: float, marks: Any) -> None:
         """Call `ended` of all observers, in reverse order, with the result of `began`."""
         for observer in self._reversed:
             try:
@@ -117,3 +117,37 @@ class Observers:
                 name,
                 exc_info=error,
             )
+
+
+class SingleObserver(Observers):
+    """The only observer of an application, without loops, which would take time in every call.
+
+    Args:
+        observer: The observer.
+    """
+
+    def __init__(self, observer: Observer) -> None:
+        super().__init__((observer,))
+        self._observer = observer
+
+    def began(self, call: Call) -> Any:
+        """Call `began` of the observer, and return its mark."""
+        try:
+            return self._observer.began(call)
+        except Exception as error:  # noqa: BLE001 - of a plugin
+            self._report(self._observer, error)
+
+    def ended(self, call: Call, outcome: Outcome, seconds: float, marks: Any) -> None:
+        """Call `ended` of the observer, with the result of `began`."""
+        try:
+            self._observer.ended(call, outcome, seconds, marks)
+        except Exception as error:  # noqa: BLE001 - of a plugin
+            self._report(self._observer, error)
+
+
+def join_observers(observers: Iterable[Observer]) -> Observers | None:
+    """Return the observers as one; `None` without any, as even a false object would take time."""
+    observers = tuple(observers)
+    if len(observers) == 1:
+        return SingleObserver(observers[0])
+    return Observers(observers) if observers else None

@@ -22,7 +22,7 @@ from actionhero.pipeline.completion import (
 )
 from actionhero.pipeline.error_reporting import ErrorReporting
 from actionhero.pipeline.identification import Identification
-from actionhero.pipeline.observation import Observers
+from actionhero.pipeline.observation import join_observers
 from actionhero.pipeline.streaming import run_stream
 from actionhero.timeouts import CallTimeouts
 
@@ -106,9 +106,7 @@ class Pipeline(Identification, ErrorReporting):
         )
         self.call_log = call_log
         self._resources = resources
-        observers = tuple(observers)
-        #: `None` without any: even a false object would take time in every call.
-        self._observers = Observers(observers) if observers else None
+        self._observers = join_observers(observers)
         self._timeouts = CallTimeouts()
         #: Middleware around every call, the outermost first.
         self.middleware = tuple(middleware)
@@ -267,7 +265,7 @@ class Pipeline(Identification, ErrorReporting):
             token = None
             raise
         finally:
-            if observers is not None and marks is not None:
+            if observers is not None:
                 ended = Outcome(cancelled=True) if outcome is None else outcome
                 observers.ended(call, ended, perf_counter() - started, marks)
             if token is not None:

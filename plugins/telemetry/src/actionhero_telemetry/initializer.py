@@ -82,6 +82,7 @@ class MetricsInitializer(Initializer):
         ]
         self._reader = InstrumentReader(app, recording, own, settings.series_limit)
         self._scraper = Scraper(app, recording, self._reader)
+        recording.start()
         self._loop_delay.start()
         self._scraper.start()
         password = settings.password

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import weakref
 from typing import TYPE_CHECKING, Any, Final
@@ -22,6 +23,8 @@ logger = logging.getLogger("actionhero.telemetry")
 
 #: Changed with the format of the files.
 FORMAT: Final = 1
+#: How often the values of histograms are written. Those since the last time are lost by a kill.
+FLUSH_SECONDS: Final = 0.1
 #: How the gauges of processes are joined, as prometheus-client spells it.
 _GAUGES: Final = {"sum": "gauge_livesum", "max": "gauge_livemax", "min": "gauge_livemin"}
 
@@ -49,6 +52,7 @@ class Recording:
         own_buckets = {item.name: item.buckets for item in metrics if isinstance(item, Histogram)}
         self.slot = claim_slot(folder, [FORMAT, self._buckets, own_buckets, version])
         self._store = ValueStore(self.slot)
+        self._timer: asyncio.TimerHandle | None = None
         # Not those of a function that has ended, which may declare its metric at each call.
         self._metrics: weakref.WeakSet[Metric] = weakref.WeakSet()
         #: The kinds of metrics, by their names for Prometheus.
@@ -110,8 +114,19 @@ class Recording:
         if metric is not series_dropped:
             series_dropped.add(1, instrument=metric.name)
 
+    def start(self) -> None:
+        """Write the values of histograms from time to time, on the running event loop."""
+        self.flush()
+        self._timer = asyncio.get_running_loop().call_later(FLUSH_SECONDS, self.start)
+
+    def flush(self) -> None:
+        """Write the values of histograms, for the other processes."""
+        self._store.flush()
+
     def close(self) -> None:
         """Stop recording. The totals stay."""
+        if self._timer is not None:
+            self._timer.cancel()
         self._stop_watching()
         for metric in self._metrics:
             metric.unbind(self._create_series)

@@ -106,6 +106,7 @@ class Scraper:
 
     async def _update(self) -> None:
         await self._reader.update()
+        self._recording.flush()
         self._slot.mark_read()
 
     def _request(self) -> dict[int, int]:

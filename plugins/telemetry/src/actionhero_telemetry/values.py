@@ -6,7 +6,7 @@ import math
 import os
 import threading
 import weakref
-from bisect import bisect_left
+from bisect import bisect_right
 from typing import TYPE_CHECKING, Any, Final
 
 from prometheus_client.mmap_dict import mmap_key
@@ -15,7 +15,7 @@ from prometheus_client.utils import floatToGoString
 from actionhero_telemetry.reserved_file import NoFile, ReservedFile
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
     from pathlib import Path
 
     from actionhero_telemetry.processes import Slot
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 _lock = threading.Lock()
 #: The size of a number. A time follows it, which is not used.
 _NUMBER_BYTES: Final = 8
-_open_files: weakref.WeakSet[_ValueFile] = weakref.WeakSet()
+_open_stores: weakref.WeakSet[ValueStore] = weakref.WeakSet()
 
 
 class _ValueFile:
@@ -41,7 +41,6 @@ class _ValueFile:
         #: The numbers of the file; another object after each growth.
         self.numbers: Any = None
         self._view()
-        _open_files.add(self)
 
     def open(self, key: str) -> tuple[int, float]:
         """Return the place of a number among the numbers, and the number."""
@@ -65,10 +64,8 @@ class _ValueFile:
         numbers.release()
 
     def close(self) -> None:
-        """Close the file, and ignore all further changes."""
-        with _lock:
-            self.detach()
-            self._dict.close()
+        """Close the file, once it is detached."""
+        self._dict.close()
 
 
 def _try_open(file: _ValueFile | NoFile, keys: Sequence[str]) -> tuple[Any, list[Any]]:
@@ -109,6 +106,9 @@ class Value:
 class HistogramValue:
     """The buckets of a histogram and the sum of its values.
 
+    Values are collected, and written together by `flush`: writing each of them would take more time
+    in a call than all else that is measured of it.
+
     Args:
         file: Its file.
         boundaries: The upper boundaries of the buckets, without that of all values.
@@ -116,7 +116,7 @@ class HistogramValue:
         sum_key: The key of the sum.
     """
 
-    __slots__ = ("_boundaries", "_file", "_places", "_sum_place")
+    __slots__ = ("_boundaries", "_file", "_places", "_sum_place", "_values", "record")
 
     def __init__(
         self,
@@ -128,15 +128,37 @@ class HistogramValue:
         self._boundaries = tuple(boundaries)
         self._file, numbers = _try_open(file, [*bucket_keys, sum_key])
         *self._places, self._sum_place = [place for place, _ in numbers]
+        self._values: list[float] = []
+        #: Counts a value. That of the list itself, as it is called in every call and request.
+        self.record: Callable[[float], None] = self._values.append
 
-    def record(self, value: float) -> None:
-        """Count a value."""
-        place = self._places[bisect_left(self._boundaries, value)]
-        # One lock for both numbers, in every call and request.
+    def flush(self) -> None:
+        """Write the collected values."""
+        if not self._values:
+            return
         with _lock:
+            count = len(self._values)
+            values = sorted(self._values[:count])
+            # Other threads may have added more in the meantime.
+            del self._values[:count]
             numbers = self._file.numbers
-            numbers[place] += 1.0
-            numbers[self._sum_place] += value
+            start = 0
+            for place, boundary in zip(self._places, self._boundaries, strict=False):
+                end = bisect_right(values, boundary, start)
+                if end > start:
+                    numbers[place] += end - start
+                    start = end
+            numbers[self._places[-1]] += count - start
+            numbers[self._sum_place] += sum(values)
+
+    def detach(self) -> None:
+        """Ignore all further values."""
+        self.record = _ignore
+        self._values.clear()
+
+
+def _ignore(value: float) -> None:
+    """Do nothing."""
 
 
 class ValueStore:
@@ -152,6 +174,8 @@ class ValueStore:
         # Two objects for one number would overwrite the changes of each other.
         self._values: dict[tuple[str, str], Value] = {}
         self._histograms: dict[str, HistogramValue] = {}
+        self._is_detached = False
+        _open_stores.add(self)
 
     def value(
         self,
@@ -198,6 +222,8 @@ class ValueStore:
             histogram = self._histograms[sum_key] = HistogramValue(
                 self._file("histogram"), boundaries, bucket_keys, sum_key
             )
+            if self._is_detached:
+                histogram.detach()
         return histogram
 
     def _file(self, kind: str) -> _ValueFile | NoFile:
@@ -209,18 +235,34 @@ class ValueStore:
                 return NoFile(error)
         return file
 
-    def close(self) -> None:
-        """Close all files."""
+    def flush(self) -> None:
+        """Write the values that histograms have collected."""
+        for histogram in tuple(self._histograms.values()):
+            histogram.flush()
+
+    def detach(self) -> None:
+        """Ignore all further changes."""
+        self._is_detached = True
+        for histogram in self._histograms.values():
+            histogram.detach()
         for file in self._files.values():
-            file.close()
+            file.detach()
+
+    def close(self) -> None:
+        """Write all values, close all files, and ignore all further changes."""
+        self.flush()
+        with _lock:
+            self.detach()
+            for file in self._files.values():
+                file.close()
 
 
 def _detach_in_child() -> None:
     """Stop a forked process from writing into the files of its parent."""
     global _lock
     _lock = threading.Lock()
-    for file in tuple(_open_files):
-        file.detach()
+    for store in tuple(_open_stores):
+        store.detach()
 
 
 if hasattr(os, "register_at_fork"):

@@ -23,7 +23,7 @@ from actionhero_web.cross_origin import CROSS_ORIGIN
 from actionhero_web.dispatch import Dispatcher
 from actionhero_web.endpoint_handler import EndpointHandler
 from actionhero_web.files.static_routes import static_routes
-from actionhero_web.observation import ObservedDispatcher, WebObserver
+from actionhero_web.observation import JoinedObservers, ObservedDispatcher, WebObserver
 from actionhero_web.request_handler import RequestHandler
 from actionhero_web.response_preparer import ResponsePreparer
 from actionhero_web.routes.action_routes import route_warnings, router_for
@@ -118,12 +118,15 @@ def build_application(app: Application) -> web.Application:
     if app.environment == "development" and settings.error_format == "standard":
         handler.nearest_route = NearestRoute(routes.routes, settings.prefix)
     parts = (application, routes, settings.prefix, handler, upgrades, endpoints)
-    # The dispatcher without observers has no code for them.
-    dispatcher = (
-        ObservedDispatcher([item for _, item in observers], *parts)
-        if observers
-        else Dispatcher(*parts)
-    )
+    # The dispatcher without observers has no code for them, and that with one has no loops.
+    dispatcher: Dispatcher
+    match [item for _, item in observers]:
+        case []:
+            dispatcher = Dispatcher(*parts)
+        case [observer]:
+            dispatcher = ObservedDispatcher(observer, *parts)
+        case several:
+            dispatcher = ObservedDispatcher(JoinedObservers(several), *parts)
     application[APP] = app
     application[DISPATCHER] = dispatcher
     application[REQUEST_HANDLER] = handler

@@ -58,32 +58,81 @@ class WebObserver(Protocol):
         """
 
 
+class ObserverFailures:
+    """Logs the exceptions of observers, once for each class."""
+
+    def __init__(self) -> None:
+        self._failed: set[type] = set()
+
+    def report(self, observer: WebObserver, error: Exception) -> None:
+        """Log an exception of an observer."""
+        if type(observer) not in self._failed:
+            self._failed.add(type(observer))
+            name = f"{type(observer).__module__}.{type(observer).__qualname__}"
+            logger.error(
+                "the observer %s has failed; its further errors are not logged",
+                name,
+                exc_info=error,
+            )
+
+
+class JoinedObservers:
+    """Several observers as one.
+
+    Args:
+        observers: The observers.
+    """
+
+    def __init__(self, observers: Sequence[WebObserver]) -> None:
+        self._observers = tuple(observers)
+        self._reversed = self._observers[::-1]
+        self._failures = ObserverFailures()
+
+    def began(self, request: web.BaseRequest) -> list[Any]:
+        """Call `began` of all observers, and return their marks."""
+        marks = []
+        for observer in self._observers:
+            mark = None
+            try:
+                mark = observer.began(request)
+            except Exception as error:  # noqa: BLE001 - of a plugin
+                self._failures.report(observer, error)
+            marks.append(mark)
+        return marks
+
+    def ended(
+        self, request: web.BaseRequest, status: int | None, route: str, marks: list[Any]
+    ) -> None:
+        """Call `ended` of all observers, in reverse order, with the result of `began`."""
+        for observer in self._reversed:
+            try:
+                observer.ended(request, status, route, marks.pop())
+            except Exception as error:  # noqa: BLE001 - of a plugin
+                self._failures.report(observer, error)
+
+
 class ObservedDispatcher(Dispatcher):
     """A dispatcher whose requests are observed.
 
     Args:
-        observers: The observers.
+        observer: The observer, or all of them as a `JoinedObservers`.
         arguments: The arguments of the dispatcher.
     """
 
-    def __init__(self, observers: Sequence[WebObserver], *arguments: Any) -> None:
+    def __init__(self, observer: WebObserver, *arguments: Any) -> None:
         super().__init__(*arguments)
-        self._observers = tuple(observers)
-        self._reversed = self._observers[::-1]
-        self._failed: set[type] = set()
+        self._observer = observer
+        self._failures = ObserverFailures()
 
     async def dispatch(self, request: web.Request) -> Response:
         """Return the response to a request that the server has received."""
         # One coroutine for the usual case, as each further one takes time in every request.
-        marks: list[Any] = []
         is_open = True
-        for observer in self._observers:
-            try:
-                marks.append(observer.began(request))
-            except Exception as error:  # noqa: BLE001 - of a plugin
-                marks.append(None)
-                self._report(observer, error)
-        status = route = None
+        mark = status = route = None
+        try:
+            mark = self._observer.began(request)
+        except Exception as error:  # noqa: BLE001 - of a plugin
+            self._failures.report(self._observer, error)
         try:
             path, query = split_target(request)
             if (
@@ -107,7 +156,7 @@ class ObservedDispatcher(Dispatcher):
                 status = response.status
             elif isinstance(response, web.FileResponse) and not response.prepared:
                 # Only then is it known whether the client has the file already, in part or whole.
-                _call_after_prepare(response, self._ended, request, marks, route)
+                _call_after_prepare(response, self._ended, request, mark, route)
                 is_open = False
             else:
                 status = response.status
@@ -119,7 +168,7 @@ class ObservedDispatcher(Dispatcher):
             raise
         finally:
             if is_open:
-                self._ended(request, marks, route, status)
+                self._ended(request, mark, route, status)
         return response
 
     def _dispatch_action(
@@ -135,17 +184,16 @@ class ObservedDispatcher(Dispatcher):
         return "" if route_match is None else self._prefix + route_match.route.path
 
     def _ended(
-        self, request: web.Request, marks: list[Any], route: str | None, status: int | None
+        self, request: web.Request, mark: Any, route: str | None, status: int | None
     ) -> None:
         if route is None:
             route = request.get(ROUTE)
-        if route is None:
-            route = self._native_route(request)
-        for observer in self._reversed:
-            try:
-                observer.ended(request, status, route, marks.pop())
-            except Exception as error:  # noqa: BLE001 - of a plugin
-                self._report(observer, error)
+            if route is None:
+                route = self._native_route(request)
+        try:
+            self._observer.ended(request, status, route, mark)
+        except Exception as error:  # noqa: BLE001 - of a plugin
+            self._failures.report(self._observer, error)
 
     def _native_route(self, request: web.Request) -> str:
         # `match_info` asserts that aiohttp has routed the request.
@@ -156,16 +204,6 @@ class ObservedDispatcher(Dispatcher):
             return path if is_known else ""
         resource = match.route.resource
         return "" if resource is None else resource.canonical
-
-    def _report(self, observer: WebObserver, error: Exception) -> None:
-        if type(observer) not in self._failed:
-            self._failed.add(type(observer))
-            name = f"{type(observer).__module__}.{type(observer).__qualname__}"
-            logger.error(
-                "the observer %s has failed; its further errors are not logged",
-                name,
-                exc_info=error,
-            )
 
 
 def _call_after_prepare(response: web.FileResponse, function: Any, *arguments: Any) -> None:
