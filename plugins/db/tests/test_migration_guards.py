@@ -253,32 +253,3 @@ async def test_ids_are_not_reused_after_a_table_was_rebuilt(
     await notebook.run("INSERT INTO member (name, city, email) VALUES ('Cy', 'Cork', 'c@d')")
 
     assert await notebook.run("SELECT id FROM member WHERE name = 'Cy'") == [{"id": 3}]
-
-
-async def test_a_sqlite_file_is_copied_before_a_table_is_rebuilt(
-    sqlite_notebook: Any,
-) -> None:
-    """The copy contains the rows, and its path is reported."""
-    notebook = sqlite_notebook
-    await begin(notebook)
-    await notebook.make(version(of_name=", null=True"), "change")
-
-    lines = await notebook.migrate()
-
-    assert lines[0].startswith("copied the SQLite file to ")
-    copy = lines[0].rpartition(" ")[2]
-    assert copy.endswith("test.sqlite3.before-notes-0002_change")
-    notebook.url = f"sqlite://{copy}"
-    assert await notebook.count("post") == 2
-
-
-async def test_a_sqlite_file_is_copied_before_rows_are_deleted(sqlite_notebook: Any) -> None:
-    """Also when no table is rebuilt: a rollback of the first migration drops all of them."""
-    notebook = sqlite_notebook
-    await begin(notebook)
-
-    *deletions, copied, _undone = await notebook.rollback()
-
-    assert any("deletes the rows of notes.Post" in line for line in deletions)
-    notebook.url = f"sqlite://{copied.removeprefix('copied the SQLite file to ')}"
-    assert await notebook.count("post") == 2

@@ -1,4 +1,4 @@
-"""The steps of a migration that delete or change values which no rollback restores."""
+"""The steps of a migration that delete or change values, or may do so."""
 
 from __future__ import annotations
 
@@ -7,11 +7,15 @@ from typing import TYPE_CHECKING, Any
 from tortoise.fields.data import DecimalField
 from tortoise.fields.relational import ManyToManyFieldInstance
 from tortoise.migrations.operations import (
+    AddConstraint,
     AddField,
     AlterField,
     CreateModel,
     DeleteModel,
+    RemoveConstraint,
     RemoveField,
+    RunPython,
+    RunSQL,
 )
 
 from actionhero_db.migrations.alterations import column_of
@@ -19,7 +23,26 @@ from actionhero_db.migrations.alterations import column_of
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from tortoise.migrations.migration import Migration
+
     from actionhero_db.migrations.steps import Step
+
+#: The operations that may rebuild or drop a table.
+_RISKY = (
+    AddConstraint,
+    AddField,
+    AlterField,
+    DeleteModel,
+    RemoveConstraint,
+    RemoveField,
+    RunPython,
+    RunSQL,
+)
+
+
+def may_rebuild_tables(migration: Migration) -> bool:
+    """Return whether a migration may rebuild or drop a table."""
+    return any(isinstance(operation, _RISKY) for operation in migration.operations)
 
 
 def destructive_steps(steps: Iterable[Step]) -> list[str]:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from actionhero import ConfigurationError
+from actionhero_db.migrations.backup import back_up
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -174,3 +175,9 @@ class Engine(ABC):
     @abstractmethod
     async def sql(self, label: str, name: str, *, backward: bool) -> list[str]:
         """Return the statements of a migration, without running them."""
+
+    async def _copy_file(self, command: str, label: str, name: str, report: Report) -> None:
+        """Copy a SQLite file before a command runs a migration that may damage it."""
+        file = self.database.url.file
+        if file is not None:
+            report(f"copied the SQLite file to {await back_up(file, f'{command}-{label}-{name}')}")

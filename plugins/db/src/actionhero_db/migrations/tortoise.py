@@ -6,9 +6,8 @@ from typing import TYPE_CHECKING
 
 from actionhero import ConfigurationError
 from actionhero.transport import name_hint
-from actionhero_db.migrations.backup import back_up, may_rebuild_tables
 from actionhero_db.migrations.decisions import Decisions
-from actionhero_db.migrations.destruction import destructive_steps
+from actionhero_db.migrations.destruction import destructive_steps, may_rebuild_tables
 from actionhero_db.migrations.engine import (
     Engine,
     MigrationState,
@@ -132,7 +131,7 @@ class TortoiseEngine(Engine):
         pending = _pending(session, applied, selected)
         state = await session.state_after(applied)
         deletions = _destructive(session, pending, copy_state(state))
-        await self._prepare(session, pending, deletions, report)
+        await self._prepare(session, "migrate", pending, deletions, report)
         for key in pending:
             for line in await run_forward(session, key, state):
                 report(line)
@@ -149,7 +148,7 @@ class TortoiseEngine(Engine):
             applied = await session.applied()
             to_undo = _to_undo(session, applied, label, name)
             deletions = await _destructive_backward(session, applied, to_undo)
-            await self._prepare(session, to_undo, deletions, report)
+            await self._prepare(session, "rollback", to_undo, deletions, report)
             for key in to_undo:
                 remaining = [other for other in applied if other != key]
                 state = await session.state_after(remaining)
@@ -184,18 +183,21 @@ class TortoiseEngine(Engine):
         return [key for key in session.plan if key in selected]
 
     async def _prepare(
-        self, session: Session, keys: list[MigrationKey], deletions: list[str], report: Report
+        self,
+        session: Session,
+        command: str,
+        keys: list[MigrationKey],
+        deletions: list[str],
+        report: Report,
     ) -> None:
         """Report what migrations delete, and copy a SQLite file that they may damage."""
         for phrase in deletions:
             report(phrase)
-        file = self.database.url.file
         risky = [key for key in keys if may_rebuild_tables(session.migration(key))]
         if deletions:
             risky = risky or keys
-        if file is not None and risky:
-            path = await back_up(file, f"{risky[0].app_label}-{risky[0].name}")
-            report(f"copied the SQLite file to {path}")
+        if risky:
+            await self._copy_file(command, risky[0].app_label, risky[0].name, report)
 
 
 def _pending(
