@@ -191,3 +191,20 @@ def test_statements_of_models_are_stateless(query: str) -> None:
 def test_other_statements_are_not_known_to_be_stateless(query: str) -> None:
     """Every function that is not known may change the state of its connection."""
     assert not is_stateless(query)
+
+
+async def test_returned_rows_leave_no_prepared_statement(connection: Any) -> None:
+    """A pooler in transaction mode would not find it again, and it would have to be closed."""
+    sql = "UPDATE person SET age = 1 RETURNING age"
+
+    assert (await connection.execute_query(sql))[0] == 1
+    async with connection._in_transaction() as transaction:
+        assert (await transaction.execute_query(sql))[0] == 1
+
+    async with connection.acquire_connection() as driver:
+        # Without arguments, a script: another prepared statement would close unused ones.
+        await driver.execute(
+            "CREATE TEMP TABLE found AS SELECT statement FROM pg_prepared_statements"
+        )
+        rows = await driver.fetch("SELECT statement FROM found WHERE statement LIKE 'UPDATE%'")
+    assert rows == []

@@ -42,7 +42,8 @@ class PooledConnection(asyncpg.Connection):  # type: ignore[misc]
         records: list[Any] = []
         if _RETURNING.search(query):
             # Unlike `fetch`, it has the number of rows, also if the word is a part of a text.
-            statement = await self.prepare(query)
+            # Without a name, it needs no deallocation, and works with a pooler in transaction mode.
+            statement = await self.prepare(query, name="")
             records, tag = await statement.fetch(*values), statement.get_statusmsg()
         else:
             tag = await self.execute(query, *values)
