@@ -13,6 +13,7 @@ from actionhero.testing import running_app
 from actionhero_db import Models, plugin
 from actionhero_db.migrations.engine import MigrationState
 from actionhero_db.migrations.errors import MigrationRefused
+from actionhero_db.migrations.files import write_file
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -121,6 +122,18 @@ async def test_a_declared_package_is_created(notebook: Any, importable: Path) ->
     assert path == package / "migrations" / "0001_initial.py"
     assert (package / "migrations" / "__init__.py").exists()
     assert adopted == ["notes.0001_initial: tables already exist"]
+
+
+async def test_no_file_is_replaced(sqlite_notebook: Any) -> None:
+    """Another process has written one with the same number and name."""
+    notebook = sqlite_notebook
+    await notebook.make(MODELS, "initial")
+    config = {"migrations": notebook.models.migrations}
+
+    with pytest.raises(FileExistsError, match=r"0001_initial\.py"):
+        write_file(config, "0001_initial", "")
+
+    assert await notebook.migrate() == ["notes.0001_initial: done"]
 
 
 async def test_a_declared_package_without_a_parent_is_refused(sqlite_notebook: Any) -> None:

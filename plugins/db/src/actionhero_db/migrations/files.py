@@ -114,7 +114,9 @@ def check_folder(config: dict[str, Any]) -> None:
 def write_file(config: dict[str, Any], name: str, text: str) -> Path:
     """Write a migration, and return its path. A missing package is created."""
     path = migrations_folder(config, create=True) / f"{name}.py"
-    path.write_text(text, encoding="utf-8")
+    # Another process may have written one with this number since the files were read.
+    with path.open("x", encoding="utf-8") as file:
+        file.write(text)
     importlib.invalidate_caches()
     return path
 
