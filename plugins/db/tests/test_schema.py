@@ -342,12 +342,13 @@ async def test_the_first_migration_has_the_statements_of_a_development_start(not
         for model in sort_models(models):
             await editor.create_model(model)
 
-    assert _statements(lines) == _statements(editor.collected_sql)
+    dialect = editor.DIALECT
+    assert _statements(lines, dialect) == _statements(editor.collected_sql, dialect)
 
 
-def _statements(lines: list[str]) -> list[str]:
+def _statements(lines: list[str], dialect: str) -> list[str]:
     text = "\n".join(line.rstrip(";") + ";" for line in lines if not line.startswith("--"))
-    return sorted(statements_in(text))
+    return sorted(statements_in(text, dialect))
 
 
 async def test_later_migrations_result_in_the_same_tables(

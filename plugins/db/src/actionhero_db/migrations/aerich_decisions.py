@@ -18,10 +18,16 @@ if TYPE_CHECKING:
 
 #: aerich's question about a rename.
 _QUESTION = re.compile(r"\((?P<model>[^)]+)\) Rename (?P<old>\w+) to (?P<new>\w+)\?")
+#: A statement that deletes values, of aerich or written by hand.
 _DROP = re.compile(
-    r"""DROP TABLE (?:IF EXISTS )?["`](?P<dropped>\w+)["`]"""
-    r"""|ALTER TABLE ["`](?P<table>\w+)["`] DROP COLUMN ["`](?P<column>\w+)["`]"""
+    r"""
+    \b DROP \s+ TABLE \s+ (?: IF \s+ EXISTS \s+ )? (?P<dropped> [\w."`]+ )
+    | \b ALTER \s+ TABLE \s+ (?P<table> [\w."`]+ ) \s+
+      DROP \s+ COLUMN \s+ (?: IF \s+ EXISTS \s+ )? (?P<column> [\w"`]+ )
+    """,
+    re.VERBOSE | re.IGNORECASE,
 )
+_QUOTES = str.maketrans("", "", '"`')
 
 _Models = dict[str, dict[str, Any]]
 
@@ -95,13 +101,18 @@ def previous_models() -> _Models:
 
 def drops(statements: Iterable[str]) -> list[str]:
     """Return a phrase for each table and column that statements delete."""
-    return [
-        f"deletes the rows of table {match['dropped']!r}"
-        if match["dropped"]
-        else f"deletes the values of column {match['column']!r} of table {match['table']!r}"
-        for statement in statements
-        for match in _DROP.finditer(statement)
-    ]
+    phrases = []
+    for statement in statements:
+        for match in _DROP.finditer(statement):
+            dropped, table, column = (
+                repr((name or "").translate(_QUOTES)) for name in match.groups()
+            )
+            phrases.append(
+                f"deletes the rows of table {dropped}"
+                if match["dropped"]
+                else f"deletes the values of column {column} of table {table}"
+            )
+    return phrases
 
 
 def _fields(model: dict[str, Any]) -> dict[str, Any]:

@@ -14,7 +14,6 @@ from actionhero_db.migrations.defaults import default_sql, rendered_defaults
 from actionhero_db.migrations.definitions import Definitions
 from actionhero_db.migrations.errors import MigrationRefused
 from actionhero_db.migrations.indexes import columns_of, existing_on
-from actionhero_db.migrations.scripts import statements_in
 
 if TYPE_CHECKING:
     from tortoise.indexes import Index
@@ -30,14 +29,6 @@ WHERE table_schema = database() AND table_name = %s AND column_name = %s
 
 class MySqlEditor(Definitions, MySQLSchemaEditor):
     """Tortoise's schema editor for MySQL, completed for columns that are added or dropped."""
-
-    async def _run_sql(self, sql: str) -> None:
-        if self.collect_sql:
-            self.collected_sql.append(sql)
-            return
-        # One by one: the server reports errors of later statements with their results only.
-        for statement in statements_in(sql):
-            await self.client.execute_script(statement)
 
     async def add_field(self, model: type[Model], field_name: str) -> None:
         """Add a column with its default, which existing rows get, and its reference."""

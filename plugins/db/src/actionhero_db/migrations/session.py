@@ -144,6 +144,15 @@ class Session:
         ]
 
 
+def migration_config(database: Database) -> dict[str, Any]:
+    """Return Tortoise's configuration for a run of migrations."""
+    if database.dialect is Dialect.SQLITE:
+        # With foreign keys on, rebuilding a table would delete the rows that refer to it.
+        return database.config(foreign_keys="OFF")
+    # One connection holds the lock while another one works.
+    return database.config(minsize=0, maxsize=2)
+
+
 @contextlib.asynccontextmanager
 async def open_session(database: Database, *, load_files: bool = True) -> AsyncIterator[Session]:
     """Open a session for a block. The first statement connects.
@@ -155,14 +164,7 @@ async def open_session(database: Database, *, load_files: bool = True) -> AsyncI
     Raises:
         PluginError: A migration cannot be loaded.
     """
-    # With foreign keys on, rebuilding a SQLite table would delete the rows that refer to it.
-    # In a pool, one connection holds the lock while another one works.
-    credentials: dict[Dialect, dict[str, Any]] = {
-        Dialect.SQLITE: {"foreign_keys": "OFF"},
-        Dialect.POSTGRES: {"minsize": 0, "maxsize": 2},
-        Dialect.MYSQL: {"minsize": 0, "maxsize": 2},
-    }
-    config = database.config(**credentials.get(database.dialect, {}))
+    config = migration_config(database)
     context = await create_context(config)
     try:
         with activated(context):

@@ -31,7 +31,7 @@ class SqliteEditor(Definitions, SqliteSchemaEditor):
             self.collected_sql.append(sql)
             return
         # Not as a script: sqlite3 commits before it.
-        for statement in statements_in(sql):
+        for statement in statements_in(sql, self.DIALECT):
             await self.client.execute_query(statement)
 
     async def add_field(self, model: type[Model], field_name: str) -> None:
@@ -106,7 +106,8 @@ class SqliteEditor(Definitions, SqliteSchemaEditor):
     def _create(self, target: type[Model]) -> list[str]:
         """Return the statements that create the table and the indexes of a model."""
         with rendered_defaults(self.DIALECT, target):
-            create, *indexes = statements_in(self._get_model_sql_data(target).table_sql)
+            sql = self._get_model_sql_data(target).table_sql
+        create, *indexes = statements_in(sql, self.DIALECT)
         constraints = self._unique_constraints(target)
         return [create, *indexes, *(self._unique_index(target, item) for item in constraints)]
 
