@@ -140,10 +140,24 @@ def test_clear_deletes_every_row(
     assert signed.stdout == "1\n"
 
 
+FILL = """
+from tortoise import migrations
+from tortoise.migrations import operations as ops
+
+
+class Migration(migrations.Migration):
+    dependencies = [("book", "0001_initial")]
+    operations = [
+        ops.RunSQL("-- a comment\\nUPDATE entry SET text = 'a'"),
+        ops.RunSQL("UPDATE entry SET text = 'b'"),
+    ]
+"""
+
+
 def test_sql_and_rollback(
-    run: Callable[..., subprocess.CompletedProcess[str]],
+    run: Callable[..., subprocess.CompletedProcess[str]], project: Path
 ) -> None:
-    """`sql` changes nothing, `rollback` undoes the newest migration."""
+    """`sql` changes nothing and ends each statement, `rollback` undoes the newest migration."""
     run("db", "make", "initial")
     run("db", "migrate")
 
@@ -151,7 +165,17 @@ def test_sql_and_rollback(
     undone = run("db", "rollback", "book")
     status = run("db", "status")
     unchanged = run("db", "make", "again")
+    written = project / "book" / "migrations" / "0002_fill.py"
+    written.write_text(FILL)
+    filled = run("db", "sql", "book", "0002")
 
+    assert filled.stdout.splitlines() == [
+        "-- Run SQL",
+        "-- a comment",
+        "UPDATE entry SET text = 'a';",
+        "-- Run SQL",
+        "UPDATE entry SET text = 'b';",
+    ]
     assert 'CREATE TABLE "entry"' in sql.stdout
     *deletions, copied, last = undone.stdout.splitlines()
     assert deletions == [
@@ -376,7 +400,7 @@ def test_help_describes_the_limits_of_the_engines(
     process = run("db", "--help")
 
     assert process.returncode == 0
-    assert "SQLite it cannot change or drop a column" in process.stdout
+    assert "SQLite it cannot change a column, or drop a unique one." in process.stdout
     for command in ("status", "make", "migrate", "rollback", "sql", "clear"):
         assert f"\n  {command} " in process.stdout
 

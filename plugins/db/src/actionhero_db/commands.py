@@ -39,9 +39,8 @@ def db() -> None:
     \b
     tortoise  the engine of Tortoise, with guards: it loses no row or index.
     aerich    for projects with aerich's migrations (actionhero-db[aerich]). On
-              SQLite it cannot change or drop a column, and a failed migration
-              is not rolled back. A new column that is not nullable needs
-              default=…, not db_default=….
+              SQLite it cannot change a column, or drop a unique one. A new
+              column that is not nullable needs default=…, not db_default=….
     """  # noqa: D301 - click's mark is the character itself
 
 
@@ -157,7 +156,7 @@ def rollback(context: CommandContext, label: str, name: str | None) -> None:
     """Undo the newest migration of LABEL, or all after NAME. The NAME zero undoes all.
 
     Tables and columns that the migration created are dropped, with their data. They are listed
-    first.
+    first, and a SQLite file is copied; db migrate does not restore the data.
     """
     app = context.load_app()
     with audited(app, context, "db.rollback", {"label": label, "name": name}):
@@ -174,7 +173,8 @@ def sql(context: CommandContext, label: str, name: str, backward: bool) -> None:
     app = context.load_app()
     lines = _with_engine(app, lambda engine: engine.sql(label, name, backward=backward))
     for line in lines:
-        click.echo(line if line.startswith("--") or line.endswith(";") else f"{line};")
+        is_comment = line.startswith("--") and "\n" not in line
+        click.echo(line if is_comment or line.endswith(";") else f"{line};")
 
 
 @db.command()
