@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import threading
 import time
 from typing import TYPE_CHECKING, Any, cast
 
@@ -13,12 +14,12 @@ from actionhero_db.url import DatabaseUrl
 from actionhero_redis.testing import ThrowAwayRedis, throw_away_redis
 from actionhero_tasks.brokers import sender
 from actionhero_tasks.brokers.rabbitmq import RabbitmqBackend, rabbitmq_broker
-from actionhero_tasks.job import BrokerUnavailable
+from actionhero_tasks.job import BrokerUnavailable, JobState
 from actionhero_tasks.store_factory import reset_sent_jobs
 from actionhero_tasks.stores.postgres.backend import connection_options
 from actionhero_tasks.stores.postgres.store import PostgresStore
 from actionhero_tasks.stores.redis.store import RedisStore
-from actionhero_tasks.testing import BrokerContract, new_job
+from actionhero_tasks.testing import BrokerContract, new_job, new_settlement
 from actionhero_tasks.testing.stores import TIMEOUT_SECONDS
 
 if TYPE_CHECKING:
@@ -128,6 +129,46 @@ class TestRabbitmqWithSqlite(RabbitmqContract):
             ids |= {claim.id for claim in claims}
         assert ids == {sent.id, unsent.id}
         delivery.ping()
+
+    def test_a_silent_rabbitmq_delays_no_worker(
+        self, store: JobStore, rabbitmq_server: ThrowAwayRabbitmq, queue: str
+    ) -> None:
+        """Not until its receivers are open, nor after an error; it may hold a job meanwhile."""
+        delivery = cast("DeliveredStore", store).delivery
+        first, second = new_job(queue=queue), new_job(queue=queue)
+        store.add([first])
+        [claim] = self.wait_for_claims(store, 1)
+        store.add([second])
+        delivery.sender.send()
+        delivery.start()
+        rabbitmq_server.suspend()
+        try:
+            begin = time.monotonic()
+            settled = delivery.source.settle_and_claim("one", None, 10, [new_settlement(claim)])
+            delivery.receivers.note_error(ConnectionError("closed"))
+            while delivery.has_outage:
+                delivery.source.settle_and_claim("one", None, 10)
+            claims, _ = delivery.source.settle_and_claim("one", None, 10)
+            seconds = time.monotonic() - begin
+        finally:
+            rabbitmq_server.resume()
+
+        deadline = time.monotonic() + TIMEOUT_SECONDS
+        wake_event = threading.Event()
+        store.wake_events.add(wake_event)
+        while not claims:
+            assert time.monotonic() < deadline
+            wake_event.clear()
+            claims, _ = delivery.source.settle_and_claim("one", None, 10)
+            if not claims:
+                delivery.source.wait("one", wake_event, 1000)
+        record = store.find(first.id)
+        assert settled == ([], [])
+        assert record is not None
+        assert record.state is JobState.DONE
+        assert [claim.id for claim in claims] == [second.id]
+        # To connect takes five seconds at least.
+        assert seconds < 2
 
     def test_a_queue_declared_with_other_arguments_is_reported(
         self,

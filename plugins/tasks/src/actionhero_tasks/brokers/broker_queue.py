@@ -5,12 +5,12 @@ from __future__ import annotations
 import logging
 import threading
 import time
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from dramatiq.common import dq_name
 
 from actionhero_tasks.brokers.messages import is_foreign, job_for, job_id_of
-from actionhero_tasks.brokers.receiver import QueueReceiver
 from actionhero_tasks.job import StoreUnavailable
 from actionhero_tasks.stores.job_source import JobSource
 
@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
     from actionhero_tasks.brokers.backend import BrokerBackend
     from actionhero_tasks.brokers.outage import Outage
+    from actionhero_tasks.brokers.receiver import QueueReceiver
+    from actionhero_tasks.brokers.receivers import Receivers
     from actionhero_tasks.brokers.sender import MessageSender
     from actionhero_tasks.job import Claim, Settlement
     from actionhero_tasks.stores.outbox import Outbox
@@ -47,7 +49,8 @@ class BrokerQueue(JobSource):
     again. Jobs of queues with limits are not sent: the store observes the limits when it is asked
     for jobs.
 
-    While the broker is unavailable jobs are stored, and sent later.
+    While the broker is unavailable jobs are stored, and sent later. Workers never wait for it: they
+    receive from the queues whose receivers are open.
 
     Args:
         store: The store.
@@ -55,6 +58,7 @@ class BrokerQueue(JobSource):
         backend: The kind of the broker.
         broker: The broker.
         sender: Sends the jobs.
+        receivers: The receivers of workers.
         outage: The outage of the broker.
         queues: Queues that may have messages of other clients, besides the queues of stored jobs.
     """
@@ -66,6 +70,7 @@ class BrokerQueue(JobSource):
         backend: BrokerBackend,
         broker: Broker,
         sender: MessageSender,
+        receivers: Receivers,
         outage: Outage,
         queues: Iterable[str] = (),
     ) -> None:
@@ -75,10 +80,9 @@ class BrokerQueue(JobSource):
         self._backend = backend
         self._broker = broker
         self._sender = sender
+        self._receivers = receivers
         self._outage = outage
         self._foreign_queues = set(queues)
-        #: The receivers of each worker, by queue; delayed messages have queues of their own.
-        self._receivers: dict[str, dict[str, QueueReceiver]] = {}
         self._turn = 0
         self._lock = threading.Lock()
         self._next_foreign = 0.0
@@ -110,8 +114,7 @@ class BrokerQueue(JobSource):
                 raise
         except Exception as error:  # noqa: BLE001 - each driver has errors of its own
             self.suspend(worker_id)
-            self._backend.recover(self._broker)
-            self._outage.begin(error)
+            self._receivers.note_error(error)
         return claims, rejected
 
     def wait(self, worker_id: str, wake_event: threading.Event, timeout_ms: int) -> None:
@@ -121,12 +124,11 @@ class BrokerQueue(JobSource):
             self._store.wait(worker_id, wake_event, timeout_ms)
 
     def suspend(self, worker_id: str) -> None:
-        self._sender.abandon(self._receivers.pop(worker_id, {}).values())
+        self._receivers.abandon(worker_id)
 
     def close(self) -> None:
         """Return what was delivered ahead to all workers."""
-        for worker_id in tuple(self._receivers):
-            self.suspend(worker_id)
+        self._receivers.abandon()
 
     # -- receiving -----------------------------------------------------------------------------
 
@@ -144,13 +146,16 @@ class BrokerQueue(JobSource):
                 if count <= 0:
                     return
                 receiver = self._receiver(worker_id, queue)
+                if receiver is None:
+                    polled.remove(queue)
+                    continue
                 patience_seconds = PATIENCE_SECONDS if queue in sent_counts else 0.0
                 messages = receiver.receive(count, patience_seconds)
-                self._outage.end()
                 if len(messages) < count:
                     polled.remove(queue)
                 if messages:
-                    claims += self._claim(worker_id, queues, queue, messages)
+                    self._outage.end()
+                    claims += self._claim(worker_id, queues, queue, receiver, messages)
                 elif queue in sent_counts and receiver.quiet_seconds > LOST_SECONDS:
                     self._resend(queue, sent_counts[queue])
 
@@ -165,25 +170,29 @@ class BrokerQueue(JobSource):
         if self._is_foreign_due():
             foreign_queues = self._foreign_queues if queues is None else set(queues)
             for queue in sorted(foreign_queues):
-                self._store_delayed(worker_id, queue)
+                if not self._store_delayed(worker_id, queue):
+                    # As soon as its receiver is open.
+                    self._next_foreign = 0.0
             candidates |= foreign_queues
         polled = sorted(candidates if queues is None else candidates & set(queues))
         self._turn += 1
         start = self._turn % len(polled) if polled else 0
         return polled[start:] + polled[:start]
 
-    def _receiver(self, worker_id: str, queue: str) -> QueueReceiver:
-        receivers = self._receivers.setdefault(worker_id, {})
-        if queue not in receivers:
-            self._broker.declare_queue(queue)
-            receivers[queue] = QueueReceiver(self._broker, queue, self._backend.receive_timeout_ms)
-        return receivers[queue]
+    def _receiver(self, worker_id: str, queue: str) -> QueueReceiver | None:
+        receiver = self._receivers.get(worker_id, queue)
+        if receiver is None and not self._sender.is_alive():
+            # It was not started, as in tests, or it is ending.
+            self._receivers.open_requested()
+            receiver = self._receivers.get(worker_id, queue)
+        return receiver
 
     def _claim(
         self,
         worker_id: str,
         queues: Sequence[str] | None,
         queue: str,
+        receiver: QueueReceiver,
         messages: list[MessageProxy],
     ) -> list[Claim]:
         """Claim the jobs of messages. Those without a ready job are acknowledged too."""
@@ -195,16 +204,27 @@ class BrokerQueue(JobSource):
                 ids = [job_id_of(message) for message in messages]
                 claims.extend(self._outbox.claim(worker_id, queues, ids))
 
-        self._process(worker_id, queue, messages, claim)
+        self._process(worker_id, receiver, messages, claim)
         return claims
 
-    def _store_delayed(self, worker_id: str, queue: str) -> None:
-        """Store the delayed messages of other clients, unless the broker itself delays them."""
-        self._broker.declare_queue(queue)
+    def _store_delayed(self, worker_id: str, queue: str) -> bool:
+        """Store the delayed messages of other clients, unless the broker itself delays them.
+
+        Returns:
+            Whether the receivers of the queue are open.
+        """
+        # It declares the queue.
+        if self._receiver(worker_id, queue) is None:
+            return False
         name = dq_name(queue)
         if name in self._broker.get_declared_delay_queues():
-            messages = self._receiver(worker_id, name).receive(MAX_DELAYED)
-            self._process(worker_id, name, messages, lambda: self._store_foreign(queue, messages))
+            receiver = self._receiver(worker_id, name)
+            if receiver is None:
+                return False
+            messages = receiver.receive(MAX_DELAYED)
+            store = partial(self._store_foreign, queue, messages)
+            self._process(worker_id, receiver, messages, store)
+        return True
 
     def _store_foreign(self, queue: str, messages: list[MessageProxy]) -> None:
         """Add the messages of other clients to the store as jobs."""
@@ -216,12 +236,11 @@ class BrokerQueue(JobSource):
     def _process(
         self,
         worker_id: str,
-        queue: str,
+        receiver: QueueReceiver,
         messages: list[MessageProxy],
         process: Callable[[], None],
     ) -> None:
         """Call `process`, and acknowledge messages; after an error, return them to the queue."""
-        receiver = self._receivers[worker_id][queue]
         try:
             process()
         except BaseException:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import threading
 from typing import TYPE_CHECKING
 
 from actionhero_tasks.brokers.broker_queue import BrokerQueue
 from actionhero_tasks.brokers.outage import Outage
+from actionhero_tasks.brokers.receivers import Receivers
 from actionhero_tasks.brokers.sender import MessageSender
 from actionhero_tasks.job import BrokerUnavailable
 
@@ -46,10 +48,16 @@ class BrokerDelivery:
         self.place = f"{backend.title} at {address}"
         self._queue = queues[0] if queues else "default"
         self._outage = outage = Outage(backend.title)
+        wake_event = threading.Event()
+        self.receivers = Receivers(backend, broker, outage, wake_event.set, store.notify)
         #: Sends the jobs, when it is started.
-        self.sender = MessageSender(store, outbox, backend, broker, outage)
+        self.sender = MessageSender(
+            store, outbox, backend, broker, outage, self.receivers, wake_event
+        )
         #: Where workers get the jobs from.
-        self.source = BrokerQueue(store, outbox, backend, broker, self.sender, outage, queues)
+        self.source = BrokerQueue(
+            store, outbox, backend, broker, self.sender, self.receivers, outage, queues
+        )
 
     @property
     def has_outage(self) -> bool:

@@ -5,20 +5,17 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections import deque
 from typing import TYPE_CHECKING, Final
 
 from actionhero_tasks.brokers.messages import message_for
 from actionhero_tasks.job import StoreUnavailable
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
     from dramatiq import Broker
 
     from actionhero_tasks.brokers.backend import BrokerBackend
     from actionhero_tasks.brokers.outage import Outage
-    from actionhero_tasks.brokers.receiver import QueueReceiver
+    from actionhero_tasks.brokers.receivers import Receivers
     from actionhero_tasks.stores.outbox import Outbox
     from actionhero_tasks.stores.store import JobStore
 
@@ -37,6 +34,8 @@ JOIN_SECONDS: Final = 5.0
 class MessageSender(threading.Thread):
     """Sends a message for each ready job, in a thread, so that callers do not wait for the broker.
 
+    It also opens and closes the receivers of workers, for the same reason.
+
     The store announces ready jobs by `sender_events`. Those that other processes did not send are
     found within `POLL_SECONDS`.
 
@@ -46,6 +45,8 @@ class MessageSender(threading.Thread):
         backend: The kind of the broker.
         broker: The broker.
         outage: The outage of the broker.
+        receivers: The receivers of workers.
+        wake_event: Set when there may be unsent jobs, or receivers to open or to close.
     """
 
     def __init__(
@@ -55,6 +56,8 @@ class MessageSender(threading.Thread):
         backend: BrokerBackend,
         broker: Broker,
         outage: Outage,
+        receivers: Receivers,
+        wake_event: threading.Event,
     ) -> None:
         super().__init__(name="tasks-sender", daemon=True)
         self._store = store
@@ -62,10 +65,9 @@ class MessageSender(threading.Thread):
         self._backend = backend
         self._broker = broker
         self._outage = outage
+        self._receivers = receivers
         self._closing = False
-        self._abandoned: deque[QueueReceiver] = deque()
-        #: Set when there may be unsent jobs.
-        self.wake_event = threading.Event()
+        self.wake_event = wake_event
         store.sender_events.add(self.wake_event)
 
     def run(self) -> None:
@@ -85,9 +87,10 @@ class MessageSender(threading.Thread):
             except Exception:
                 # Without this thread no job would be sent any more.
                 logger.exception("jobs were not sent")
-            self.close_abandoned()
             if closing:
+                self._receivers.close_abandoned()
                 return
+            self._receivers.serve()
 
     def send(self) -> None:
         """Send the unsent jobs, unless the broker is unavailable.
@@ -99,25 +102,15 @@ class MessageSender(threading.Thread):
         while not self._outage and (jobs := self._outbox.begin_sending(MAX_SENT)):
             ids = [job.id for job in jobs]
             try:
+                self._receivers.recover()
                 self._backend.publish(self._broker, [message_for(job) for job in jobs])
             except Exception as error:  # noqa: BLE001 - each driver has errors of its own
                 self._outbox.mark_unsent(ids)
-                self._backend.recover(self._broker)
-                self._outage.begin(error)
+                self._receivers.note_error(error)
                 return
             self._outage.end()
             self._outbox.mark_sent(ids)
             self._store.notify()
-
-    def abandon(self, receivers: Iterable[QueueReceiver]) -> None:
-        """Close receivers in the thread, so that a worker does not wait for the broker."""
-        self._abandoned.extend(receivers)
-        self.wake_event.set()
-
-    def close_abandoned(self) -> None:
-        """Close the abandoned receivers."""
-        while self._abandoned:
-            self._abandoned.popleft().close()
 
     def close(self) -> None:
         """Send the unsent jobs, and end the thread. Jobs that cannot be sent remain stored."""
@@ -127,4 +120,4 @@ class MessageSender(threading.Thread):
         if self.is_alive():
             self.join(JOIN_SECONDS)
         else:
-            self.close_abandoned()
+            self._receivers.close_abandoned()

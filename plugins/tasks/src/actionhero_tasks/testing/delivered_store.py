@@ -61,7 +61,7 @@ class DeliveredStore:
             if not self._are_sent(queues) or time.monotonic() > deadline:
                 break
         self.delivery.source.suspend(worker_id)
-        self.delivery.sender.close_abandoned()
+        self.delivery.receivers.close_abandoned()
         return claims, rejected
 
     def _are_sent(self, queues: Sequence[str] | None) -> bool:

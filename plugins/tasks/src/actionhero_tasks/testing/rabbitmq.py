@@ -114,6 +114,16 @@ class ThrowAwayRabbitmq:
                 os.killpg(process.pid, signal.SIGKILL)
             process.wait()
 
+    def suspend(self) -> None:
+        """Suspend the server with SIGSTOP: it accepts connections, and does not answer."""
+        assert self._process is not None
+        os.killpg(self._process.pid, signal.SIGSTOP)
+
+    def resume(self) -> None:
+        """Resume the suspended server."""
+        assert self._process is not None
+        os.killpg(self._process.pid, signal.SIGCONT)
+
     def delete_data(self) -> None:
         """Delete the data of the killed server."""
         shutil.rmtree(self._folder / "data")
