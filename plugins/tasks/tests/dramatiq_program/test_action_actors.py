@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import dramatiq
 import pytest
@@ -16,7 +16,10 @@ from dramatiq.results.backends import StubBackend as StubResults
 
 from actionhero import Action, BootError, Call, Inputs, InvalidInput, RunMode, Secret, hookimpl
 from actionhero_tasks import JobState, Task, Tasks
+from actionhero_tasks.dramatiq import consumer as consumer_module
+from actionhero_tasks.dramatiq.event_loop import ApplicationLoop
 from actionhero_tasks.testing import drain
+from actionhero_tasks.worker.runner import JobRunner
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -368,3 +371,60 @@ def wait_for_jobs(tasks: Tasks, count: int) -> None:
     """Wait until so many jobs are done."""
     while len(tasks.store.jobs(JobState.DONE)) < count:
         pass
+
+
+class Forever(Action):
+    """Wait without end."""
+
+    name = "forever"
+    started: ClassVar[asyncio.Event]
+    interrupted: ClassVar[list[str]]
+
+    async def run(self) -> None:
+        self.started.set()
+        try:
+            await asyncio.Event().wait()
+        except asyncio.CancelledError:
+            self.interrupted.append("action")
+            raise
+
+
+async def test_the_worker_of_dramatiq_cancels_running_jobs(
+    tasks_app: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Actions and asynchronous actors, with the heartbeat of their queue; they are not retried."""
+    monkeypatch.setattr(consumer_module, "HEARTBEAT_SECONDS", 0)
+    Forever.started, Forever.interrupted = asyncio.Event(), []
+    actor_started = asyncio.Event()
+
+    async with tasks_app(Forever, mode=RunMode.CLI) as app:
+        tasks = app.get(Tasks)
+        broker = tasks.broker
+
+        @dramatiq.actor(max_retries=3, min_backoff=1, broker=broker)
+        async def wait_forever() -> None:
+            actor_started.set()
+            try:
+                await asyncio.Event().wait()
+            finally:
+                Forever.interrupted.append("actor")
+
+        broker.execute = JobRunner(app.app, lambda *_: None).execute
+        broker.loop = ApplicationLoop(asyncio.get_running_loop())
+        worker = dramatiq.Worker(broker, worker_timeout=10, worker_threads=2)
+        worker.start()
+        messages = [broker.get_actor("forever").message(), wait_forever.message()]
+        for message in messages:
+            await asyncio.to_thread(broker.enqueue, message)
+        await Forever.started.wait()
+        await actor_started.wait()
+
+        for message in messages:
+            assert await tasks.cancel(message.message_id)
+        jobs = [await tasks.wait(message.message_id) for message in messages]
+
+        await asyncio.to_thread(worker.stop)
+        broker.loop.remove()
+
+    assert [job.state for job in jobs] == [JobState.CANCELLED] * 2
+    assert sorted(Forever.interrupted) == ["action", "actor"]

@@ -10,7 +10,7 @@ import dramatiq
 import pytest
 import redis
 from dramatiq.errors import BrokerConnectionError, QueueJoinTimeout, QueueNotFound
-from dramatiq.middleware import Retries
+from dramatiq.middleware import Retries, SkipMessage
 
 from actionhero import Action, Inputs, hookimpl
 from actionhero.identifier import new_identifier
@@ -19,6 +19,7 @@ from actionhero_redis.testing import ThrowAwayRedis, throw_away_redis
 from actionhero_tasks import JobState, Tasks
 from actionhero_tasks.brokers.delivery import BrokerDelivery
 from actionhero_tasks.brokers.rabbitmq import RabbitmqBackend, rabbitmq_broker
+from actionhero_tasks.dramatiq import consumer as consumer_module
 from actionhero_tasks.dramatiq.broker import JobBroker
 from actionhero_tasks.job import NewJob, StoreUnavailable
 from actionhero_tasks.stores.postgres.backend import connection_options
@@ -198,7 +199,8 @@ def test_delays_are_whole_milliseconds(broker: JobBroker) -> None:
     def later() -> None:
         pass
 
-    later.send_with_options(delay=60_000.7)
+    delay: Any = 60_000.7
+    later.send_with_options(delay=delay)
     later.send_with_options(delay=-5)
 
     [delayed] = broker.store.jobs(JobState.DELAYED)
@@ -315,6 +317,33 @@ def test_unacknowledged_messages_are_limited_by_prefetch(broker: JobBroker) -> N
     assert (beyond, still_beyond) == (None, None)
     [counts] = broker.store.counts()
     assert (counts.ready, counts.running, counts.dead) == (2, 0, 1)
+
+
+def test_a_message_that_was_not_started_is_cancelled(
+    broker: JobBroker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """When its consumer sends its heartbeat; another one is processed."""
+    monkeypatch.setattr(consumer_module, "HEARTBEAT_SECONDS", 0)
+
+    @dramatiq.actor(broker=broker)
+    def job() -> None:
+        pass
+
+    ids = [job.send().message_id for _ in range(2)]
+    consumer = broker.consume("default", prefetch=2, timeout=10)
+    messages = {(message := next_message(consumer)).message_id: message for _ in ids}
+
+    assert broker.store.cancel(ids[0])
+    assert next(consumer) is None
+    with pytest.raises(SkipMessage, match="was cancelled"):
+        broker.emit_before("process_message", messages[ids[0]])
+    broker.emit_before("process_message", messages[ids[1]])
+    for message in messages.values():
+        consumer.ack(message)
+    consumer.close()
+
+    records = [broker.store.find(id) for id in ids]
+    assert [record and record.state for record in records] == [JobState.CANCELLED, JobState.DONE]
 
 
 def test_a_closed_consumer_releases_its_messages(broker: JobBroker) -> None:

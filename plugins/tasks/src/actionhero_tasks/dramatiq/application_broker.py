@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import contextlib
+from concurrent.futures import CancelledError
 from datetime import timedelta
 from types import FunctionType
 from typing import TYPE_CHECKING, Any, Final
 
 from dramatiq import Actor, Message
 from dramatiq import worker as dramatiq_worker
-from dramatiq.middleware import default_middleware
+from dramatiq.middleware import SkipMessage, default_middleware
 
 from actionhero import BootError, InvalidInput
 from actionhero.transport import loads, new_identifier
@@ -201,6 +202,7 @@ class ApplicationBroker(JobBroker):
         """Call the middleware before an event; see `JobBroker.emit_before`."""
         if signal == "process_message" and self.is_action(args[0].actor_name):
             current_message.set(args[0])
+            args[0].skip_if_cancelled()
             self._emit(self.action_signals, "before_process_message", args, kwargs)
         else:
             super().emit_before(signal, *args, **kwargs)
@@ -359,6 +361,7 @@ class ApplicationBroker(JobBroker):
 
         Raises:
             RuntimeError: This process runs no jobs.
+            SkipMessage: The job was cancelled.
         """
         message = current_message.get()
         if message is None or message.actor_name != name:
@@ -368,7 +371,13 @@ class ApplicationBroker(JobBroker):
             )
         if self.execute is None or self.loop is None:
             raise RuntimeError("this process runs no jobs; start a worker")
-        settlement, outcome = self.loop.run_coroutine(self.execute(message.claim))
+        try:
+            settlement, outcome = self.loop.run_coroutine(self.execute(message.claim))
+        except CancelledError:
+            if message.is_cancelled:
+                message.settle_as_cancelled()
+                raise SkipMessage(f"the job {message.claim.id} was cancelled") from None
+            raise
         message.settlement = settlement
         message.error = outcome.error
         message.result = loads(settlement.result or b"null")

@@ -86,7 +86,10 @@ class JobBroker(Broker):
                 `SkipMessage`.
         """
         if signal == "process_message":
-            current_message.set(args[0] if isinstance(args[0], JobMessage) else None)
+            message = args[0] if isinstance(args[0], JobMessage) else None
+            current_message.set(message)
+            if message is not None:
+                message.skip_if_cancelled()
         self._emit(self.signals, f"before_{signal}", args, kwargs)
 
     def emit_after(self, signal: str, *args: Any, **kwargs: Any) -> None:

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from actionhero_tasks.stores.job_source import JobSource
     from actionhero_tasks.stores.store import JobStore
 
-#: How often a consumer extends its lease, and sweeps.
+#: How often a consumer extends its lease, sweeps, and cancels jobs.
 HEARTBEAT_SECONDS: Final = 2.0
 _UNDECODABLE: Final = b'{"message":"it is not a dramatiq message","type":"CONNECTION_ACTION_RUN"}'
 
@@ -59,6 +59,8 @@ class JobConsumer(Consumer):
         self._fetched: deque[JobMessage] = deque()
         #: The ids and tokens of the jobs that are not settled.
         self._unsettled: set[tuple[str, int]] = set()
+        #: Their messages, by the id of the job.
+        self._messages: dict[str, JobMessage] = {}
         self._wake_event = threading.Event()
         # dramatiq acknowledges messages in other threads than the consumer's.
         self._lock = threading.Lock()
@@ -106,6 +108,7 @@ class JobConsumer(Consumer):
             self._next_heartbeat = now + HEARTBEAT_SECONDS
             call_store(lambda: self._store.record_heartbeat(self._worker_id))
             call_store(self._store.sweep)
+            self._cancel_requested()
         with self._lock:
             limit = self._prefetch - len(self._unsettled)
             if limit <= 0:
@@ -116,10 +119,18 @@ class JobConsumer(Consumer):
             self._unsettled |= {(claim.id, claim.token) for claim in claims}
         for claim in claims:
             try:
-                self._fetched.append(JobMessage(self._decode(claim), claim))
+                message = JobMessage(self._decode(claim), claim)
+                self._messages[claim.id] = message
+                self._fetched.append(message)
             except DecodeError:
                 kind = SettlementKind.DEAD
                 self._settle(Settlement(claim.id, claim.token, kind, error=_UNDECODABLE))
+
+    def _cancel_requested(self) -> None:
+        if self._messages:
+            for id in call_store(lambda: self._store.cancellations(self._worker_id)):
+                if (message := self._messages.get(id)) is not None:
+                    message.cancel()
 
     def _settle_message(self, message: MessageProxy) -> None:
         assert isinstance(message, JobMessage)  # noqa: S101 - it was consumed here
@@ -140,6 +151,7 @@ class JobConsumer(Consumer):
                 )
             )
             self._unsettled.discard((settlement.id, settlement.token))
+            self._messages.pop(settlement.id, None)
         self._wake_event.set()
 
 

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import threading
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from dramatiq.asyncio import EventLoopThread, get_event_loop_thread, set_event_loop_thread
 
+from actionhero_tasks.dramatiq.messages import current_message
+
 if TYPE_CHECKING:
-    import asyncio
     from collections.abc import Awaitable
+
+    from actionhero_tasks.dramatiq.messages import JobMessage
 
 Result = TypeVar("Result")
 
@@ -65,5 +69,26 @@ class ApplicationLoop(EventLoopThread):
                 "an actor of an action or an asynchronous one cannot be called on the event loop; "
                 "use actor.send, or await the function itself"
             )
+        message = current_message.get()
+        if message is not None:
+            coro = self._cancellable(coro, message)
         result: Result = super().run_coroutine(coro)
         return result
+
+    async def _cancellable(self, coro: Awaitable[Result], message: JobMessage) -> Result:
+        """Await a coroutine of a job, until the cancellation of the job is requested."""
+        task = asyncio.current_task()
+        assert task is not None  # noqa: S101 - it is a coroutine of the event loop
+
+        def cancel() -> None:
+            # Once only: the coroutine may still await its end.
+            if not task.cancelling():
+                task.cancel()
+
+        message.on_cancel = lambda: self.loop.call_soon_threadsafe(cancel)
+        try:
+            if message.is_cancelled:
+                cancel()
+            return await coro
+        finally:
+            message.on_cancel = lambda: None

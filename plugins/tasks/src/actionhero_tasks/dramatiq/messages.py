@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import dataclasses
+from concurrent import futures
 from contextvars import ContextVar
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from dramatiq import Message, MessageProxy
+from dramatiq.middleware import SkipMessage
 
 from actionhero import MalformedRequest, TypedError
 from actionhero.transport import dumps, loads
@@ -22,6 +25,9 @@ if TYPE_CHECKING:
 current_message: ContextVar[JobMessage | None] = ContextVar(
     "actionhero_tasks_message", default=None
 )
+
+#: The exceptions of a cancelled coroutine, on the event loop and in a thread that waits for it.
+_CANCELLED: Final = (asyncio.CancelledError, futures.CancelledError)
 
 
 class JobMessage(MessageProxy):
@@ -48,6 +54,10 @@ class JobMessage(MessageProxy):
         self.retry_delay_ms: int | None = None
         #: Whether the worker has released the job, although its thread continues.
         self.is_abandoned = False
+        #: Whether the cancellation of the job was requested, in dramatiq's own worker.
+        self.is_cancelled = False
+        #: Cancels what the thread of the message awaits on the event loop.
+        self.on_cancel: Callable[[], object] = lambda: None
         #: Called with the settlement, in the thread that processed the message.
         self.on_settlement: Callable[[Settlement], None] = lambda _: None
 
@@ -62,9 +72,31 @@ class JobMessage(MessageProxy):
             and message.kwargs == self.kwargs
         )
 
+    def cancel(self) -> None:
+        """Cancel the job, unless it was: before it starts, or where its thread awaits a coroutine.
+
+        Called in another thread.
+        """
+        if not self.is_cancelled:
+            # In this order: the thread sets `on_cancel`, and reads this afterwards.
+            self.is_cancelled = True
+            self.on_cancel()
+
+    def skip_if_cancelled(self) -> None:
+        """Raise `SkipMessage` if the job was cancelled before it started."""
+        if self.is_cancelled:
+            self.settle_as_cancelled()
+            raise SkipMessage(f"the job {self.claim.id} was cancelled")
+
+    def settle_as_cancelled(self) -> None:
+        """Settle the job as one that was cancelled."""
+        self.settlement = Settlement(self.claim.id, self.claim.token, SettlementKind.CANCEL)
+
     def settle(self) -> Settlement:
         """Return the settlement of the job, now that the message was processed."""
         claim = self.claim
+        if self.is_cancelled and isinstance(self._exception, _CANCELLED):
+            self.settle_as_cancelled()
         if self.settlement is not None:
             return self.settlement
         error = None if self._exception is None else encode_exception(self._exception)
