@@ -280,11 +280,47 @@ async def test_the_id_of_a_message_is_that_of_the_earlier_job_with_its_key(
     async with app.get(Database).transaction():
         message = send("daily", name="Ada")
         other = send("daily", name="Bob")
-        send("daily", name="Bob")
+        again = send("daily", name="Bob")
+        in_thread = await asyncio.to_thread(send, "daily", name="Bob")
 
     assert message.message_id == earlier
+    assert again.message_id == in_thread.message_id == other.message_id
     assert (await tasks.job(other.message_id)).inputs["name"] == "Bob"
     assert await ready(tasks) == 2
+
+
+async def test_messages_and_jobs_of_a_transaction_share_their_keys(
+    app: RunningApp, tasks: Tasks
+) -> None:
+    """The first one has the id, whether it was sent or enqueued; a cancelled job frees its key."""
+    async with app.get(Database).transaction():
+        enqueued = await tasks.enqueue(Daily, {"name": "Ada"})
+        sent = [send("daily", name="Ada"), send("daily", name="Bob")]
+        second = await tasks.enqueue(Daily, {"name": "Bob"})
+        cancelled = await tasks.enqueue(Daily, {"name": "Cy"})
+        assert await tasks.cancel(cancelled)
+        sent.append(send("daily", name="Cy"))
+
+    assert [message.message_id for message in sent[:2]] == [enqueued, second]
+    assert (enqueued.is_new, second.is_new) == (True, False)
+    jobs = [await tasks.job(message.message_id) for message in sent]
+    assert [job.state for job in jobs] == [JobState.READY] * 3
+
+
+async def test_the_key_of_a_message_that_is_rolled_back_is_free(
+    app: RunningApp, tasks: Tasks
+) -> None:
+    """Of a savepoint; the next message with the key is a job."""
+    async with app.get(Database).transaction():
+        with contextlib.suppress(LookupError):
+            async with app.get(Database).transaction():
+                lost = send("daily", name="Ada")
+                raise LookupError
+        message = send("daily", name="Ada")
+
+    assert message.message_id != lost.message_id
+    assert (await tasks.job(message.message_id)).state is JobState.READY
+    assert await ready(tasks) == 1
 
 
 async def test_a_job_of_the_outbox_is_cancelled(app: RunningApp, tasks: Tasks) -> None:

@@ -123,6 +123,13 @@ class Transactions(ABC):
             Whether the item was registered: not without a transaction, nor once its commit begins.
         """
 
+    def items_before_commit(self, callback: Callable[[list[Any]], Awaitable[object]]) -> list[Any]:
+        """Return the items that `before_commit` has registered for `callback`, in their order.
+
+        Those of the current transaction and the ones around it, until their commit begins.
+        """
+        return []
+
     @property
     @abstractmethod
     def is_open(self) -> bool:

@@ -77,11 +77,19 @@ async def test_a_callback_is_called_once_with_all_items(
         first = database.before_commit(writer.write, "a")
         async with database.transaction():
             database.before_commit(writer.write, "b")
+            inside = database.items_before_commit(writer.write)
         in_thread = await asyncio.to_thread(database.before_commit, writer.write, "c")
+        with contextlib.suppress(LookupError):
+            async with database.transaction():
+                database.before_commit(writer.write, "lost")
+                raise LookupError
         before = await count(people), list(writer.calls)
+        registered = database.items_before_commit(writer.write)
 
     assert first is in_thread is True
     assert before == (0, [])
+    assert (inside, registered) == (["a", "b"], ["a", "b", "c"])
+    assert database.items_before_commit(writer.write) == []
     assert writer.calls == [["a", "b", "c"]]
     assert await count(people) == 3
 

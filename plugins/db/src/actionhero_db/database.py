@@ -124,6 +124,13 @@ class Database(Transactions):
         unit = UnitOfWork.current(self)
         return unit is not None and unit.before_commit(callback, item)
 
+    def items_before_commit(self, callback: Callable[[list[Any]], Awaitable[object]]) -> list[Any]:
+        """Return the items for `callback` of the open units of work, in their order."""
+        from actionhero_db.unit_of_work import UnitOfWork
+
+        unit = UnitOfWork.current(self)
+        return [] if unit is None else unit.items_before_commit(callback)
+
     @property
     def is_open(self) -> bool:
         """Whether this task is in a transaction, so that `after_commit` has to wait."""

@@ -156,6 +156,12 @@ class UnitOfWork:
             self._items.append((callback, item))
             return True
 
+    def items_before_commit(self, callback: BeforeCommit) -> list[Any]:
+        """Return the items for `callback` of the units around this one, and of this one."""
+        outer = [] if self._outer is None else self._outer.items_before_commit(callback)
+        with _items_lock:
+            return outer + [item for each, item in self._items if each == callback]
+
     async def _run_before_commit(self) -> None:
         """Call the callbacks with their items, until they register no more."""
         while True:

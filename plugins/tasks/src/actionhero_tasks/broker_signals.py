@@ -30,7 +30,7 @@ class BrokerSignals:
         open_source: Returns where workers get the jobs from.
         jobs: Creates the jobs of actions.
         enqueue_before_commit: Enqueues a job in the current transaction, right before its commit;
-            returns false if there is none.
+            returns its id, or `None` if there is none.
     """
 
     def __init__(
@@ -39,7 +39,7 @@ class BrokerSignals:
         open_store: Callable[[], JobStore],
         open_source: Callable[[], JobSource],
         jobs: JobFactory,
-        enqueue_before_commit: Callable[[NewJob], bool],
+        enqueue_before_commit: Callable[[NewJob], str | None],
     ) -> None:
         self._app = app
         self._open_store = open_store

@@ -65,7 +65,7 @@ class Tasks:
             lambda: self.store,
             lambda: self.source,
             self._jobs,
-            lambda job: self.enqueuer is not None and self.enqueuer.enqueue_before_commit(job),
+            lambda job: self.enqueuer.enqueue_before_commit(job) if self.enqueuer else None,
         )
         self._enqueuing = Enqueuing(app, self._jobs, self._client, EnqueueChain(app, self.signals))
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import threading
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, Protocol, TypeVar
 
 from actionhero import ServiceUnavailable
@@ -39,6 +41,15 @@ class UseStore(Protocol):
         ...
 
 
+@dataclass(slots=True)
+class _KeyedJob:
+    """A job with a deduplication key that the current transaction has written."""
+
+    key: str
+    id: str
+    is_cancelled: bool = False
+
+
 class TransactionalEnqueuer:
     """Enqueues jobs in the current transaction of a database.
 
@@ -61,6 +72,7 @@ class TransactionalEnqueuer:
         self._use = use
         self._store: JobStore | None = None
         self._add = add
+        self._lock = threading.Lock()
 
     @property
     def in_transaction(self) -> bool:
@@ -83,6 +95,23 @@ class TransactionalEnqueuer:
         Raises:
             ServiceUnavailable: The database has no outbox, and the store cannot be reached.
         """
+        earlier = {
+            job.key: id
+            for job in jobs
+            if job.key is not None and (id := self._id_of_message(job.key)) is not None
+        }
+        new_jobs = [job for job in jobs if job.key not in earlier]
+        new_ids = await self._enqueue(new_jobs) if new_jobs else []
+        for job, id in zip(new_jobs, new_ids, strict=True):
+            if job.key is not None:
+                self._transactions.before_commit(self._forget_keys, _KeyedJob(job.key, id))
+        ids = iter(new_ids)
+        return [
+            JobId(earlier[job.key], is_new=False) if job.key in earlier else next(ids)
+            for job in jobs
+        ]
+
+    async def _enqueue(self, jobs: list[NewJob]) -> list[JobId]:
         outbox = self._transactions.outbox
         ids = await self._in_transaction(
             lambda store, connection: store.add_in_transaction(connection, jobs),
@@ -95,16 +124,37 @@ class TransactionalEnqueuer:
             return [JobId(job.id) for job in jobs]
         return await self._write(outbox, jobs)
 
-    def enqueue_before_commit(self, job: NewJob) -> bool:
+    def enqueue_before_commit(self, job: NewJob) -> str | None:
         """Enqueue the job of a message in the current transaction, right before its commit.
 
         Unlike `enqueue` it is synchronous, and can be called in a thread. A message may be enqueued
         any number of times: each is a job, the first with the id of the message.
 
         Returns:
-            Whether there is a transaction.
+            Its id, or that of the job of the transaction that has its key; `None` without a
+            transaction.
         """
-        return self._transactions.before_commit(self._enqueue_messages, job)
+        # Of two threads with one key, the second one finds the job of the first.
+        with self._lock:
+            if job.key is not None:
+                id = self._id_of_message(job.key) or self._id_of_job(job.key)
+                if id is not None:
+                    return id
+            is_open = self._transactions.before_commit(self._enqueue_messages, job)
+            return job.id if is_open else None
+
+    def _id_of_message(self, key: str) -> str | None:
+        """Return the id of the message of the current transaction that has a deduplication key."""
+        jobs = self._transactions.items_before_commit(self._enqueue_messages)
+        return next((job.id for job in jobs if job.key == key), None)
+
+    def _id_of_job(self, key: str) -> str | None:
+        """Return the id of the written job of the current transaction that has a key."""
+        jobs = self._transactions.items_before_commit(self._forget_keys)
+        return next((job.id for job in jobs if job.key == key and not job.is_cancelled), None)
+
+    async def _forget_keys(self, jobs: list[_KeyedJob]) -> None:
+        """Do nothing: from now on, the store or the outbox has the keys."""
 
     async def _enqueue_messages(self, jobs: list[NewJob]) -> None:
         used = await self._used_ids([job.id for job in jobs])
@@ -143,6 +193,13 @@ class TransactionalEnqueuer:
         Returns:
             Whether it was there, and had not ended.
         """
+        cancelled = await self._cancel(id)
+        if cancelled:
+            for job in self._transactions.items_before_commit(self._forget_keys):
+                job.is_cancelled |= job.id == id
+        return cancelled
+
+    async def _cancel(self, id: str) -> bool:
         if await self._in_transaction(
             lambda store, connection: store.cancel_in_transaction(connection, id)
         ):

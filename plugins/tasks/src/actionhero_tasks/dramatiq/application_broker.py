@@ -78,7 +78,7 @@ class ApplicationBroker(JobBroker):
         open_store: Returns the job store.
         jobs: Creates the jobs of actions.
         enqueue_before_commit: Enqueues a job in the current transaction, right before its commit;
-            returns false if there is none.
+            returns its id, or `None` if there is none.
         middleware: The middleware of plugins, in addition to dramatiq's default.
         open_source: Returns where consumers get the jobs from; by default the store.
     """
@@ -88,7 +88,7 @@ class ApplicationBroker(JobBroker):
         app: Application,
         open_store: Callable[[], JobStore],
         jobs: ActionJobs,
-        enqueue_before_commit: Callable[[NewJob], bool],
+        enqueue_before_commit: Callable[[NewJob], str | None],
         middleware: Sequence[Middleware] = (),
         open_source: Callable[[], JobSource] | None = None,
     ) -> None:
@@ -336,13 +336,14 @@ class ApplicationBroker(JobBroker):
 
     def add_job(self, job: NewJob) -> str:
         """Add a job of a message, in a transaction before its commit; see `JobBroker.add_job`."""
-        if not self._enqueue_before_commit(job):
+        id = self._enqueue_before_commit(job)
+        if id is None:
             return super().add_job(job)
         if job.key is not None:
             # Of an earlier job with the key; if the store is away, the job is a row nevertheless.
             with contextlib.suppress(StoreUnavailable):
-                return self.store.find_key(job.key) or job.id
-        return job.id
+                return self.store.find_key(job.key) or id
+        return id
 
     # -- running -------------------------------------------------------------------------------
 
