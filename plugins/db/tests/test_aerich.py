@@ -182,7 +182,7 @@ CREATE TRIGGER of_note BEFORE INSERT ON note FOR EACH ROW EXECUTE FUNCTION of_no
 DO $body$ BEGIN INSERT INTO note (text) VALUES (E'it\\'s'); END; $body$;
 CREATE FUNCTION two() RETURNS int LANGUAGE sql
 BEGIN ATOMIC SELECT 1; SELECT CASE WHEN true THEN 2 END; END;
-INSERT INTO note (text) VALUES (two()::text);
+INSERT INTO note (text) VALUES (two()::text); -- it's the end
 """
 TRIGGERS = """
 # a comment; it's one

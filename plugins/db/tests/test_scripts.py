@@ -61,6 +61,15 @@ def test_scripts_are_split_between_statements(dialect: str, statements: list[str
     assert statements_in("; ".join(reversed(expected)) + " ;\n", dialect) == expected[::-1]
 
 
+@pytest.mark.parametrize("dialect", ["postgres", "mysql"])
+def test_comments_alone_are_no_statements(dialect: str) -> None:
+    """Drivers refuse to run them. One before a statement is a part of it."""
+    script = "-- a; b\n; /* c */ ;; /* d */ SELECT 1; -- e"
+
+    assert statements_in(script, dialect) == ["/* d */ SELECT 1"]
+    assert statements_in("1; 2", dialect) == ["1", "2"]
+
+
 @pytest.mark.parametrize("dialect", ["sqlite", "postgres", "mysql"])
 @pytest.mark.parametrize("script", ["SELECT 'a; b", "SELECT 1 /* a; b", "SELECT (1; SELECT 2"])
 def test_incomplete_scripts_lose_nothing(dialect: str, script: str) -> None:
@@ -72,12 +81,12 @@ TEXTS = {"sqlite": "'it''s; fine'", "postgres": r"E'it\'s; fine'", "mysql": r"'i
 
 
 async def test_sql_of_a_migration_is_run_by_the_rules_of_its_database(notebook: Any) -> None:
-    """Also the statements after a text with a semicolon."""
+    """Also the statements after a text with a semicolon, and none."""
     text = next(TEXTS[name] for name in TEXTS if notebook.url.startswith(name))
     script = f"INSERT INTO note (text) VALUES ({text}); INSERT INTO note (text) VALUES ('2')"
     models = "class Note(Model):\n    text = fields.CharField(max_length=20)\n"
     await notebook.make(models, "initial")
-    notebook.write_migration("0002_fill", f"ops.RunSQL({script!r}, '')")
+    notebook.write_migration("0002_fill", f"ops.RunSQL([{script!r}, ' ', '-- none'], '')")
 
     await notebook.migrate()
 

@@ -11,6 +11,7 @@ from tortoise.migrations.schema_editor.base import BaseSchemaEditor
 
 from actionhero_db.migrations.defaults import rendered_defaults
 from actionhero_db.migrations.indexes import columns_of, existing_on, is_plain_unique
+from actionhero_db.migrations.scripts import statements_in
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -40,6 +41,11 @@ class Definitions(BaseSchemaEditor):
     model_tables: frozenset[str] = frozenset()
     #: The constraints in the definition of the table that is being created.
     _inner: Sequence[str] = ()
+
+    async def _run_sql(self, sql: str) -> None:
+        """Run a script; none that contains only comments, which drivers refuse."""
+        if self.collect_sql or statements_in(sql, self.DIALECT):
+            await super()._run_sql(sql)
 
     async def create_model(self, model: type[Model]) -> None:
         """Create the table of a model, with all its indexes and constraints."""

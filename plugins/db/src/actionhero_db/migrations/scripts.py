@@ -28,8 +28,9 @@ _POSTGRES: Final = re.compile(
 )
 _MYSQL: Final = re.compile(
     r"""
-      (?P<comment> (?: -- (?= \s | \Z ) | \# ) [^\n]* | /\* .*? (?: \*/ | \Z ) )
-    | (?P<text> ' (?: [^'\\] | \\. | '' )*+ '?
+      (?P<comment> (?: -- (?= \s | \Z ) | \# ) [^\n]* | /\* (?! M?! ) .*? (?: \*/ | \Z ) )
+    | (?P<text> /\* .*? (?: \*/ | \Z )
+              | ' (?: [^'\\] | \\. | '' )*+ '?
               | " (?: [^"\\] | \\. | "" )*+ "?
               | ` [^`]* `? )
     """
@@ -52,7 +53,7 @@ def statements_in(sql: str, dialect: str) -> list[str]:
     """Split a script into statements.
 
     Semicolons in texts, comments, parentheses, and the bodies of functions and triggers are no
-    ends.
+    ends. A comment alone is no statement, except on SQLite: other drivers refuse to run it.
 
     Args:
         sql: The script.
@@ -81,8 +82,10 @@ def _split_sqlite(sql: str) -> list[str]:
 def _split(sql: str, tokens: re.Pattern[str]) -> list[str]:
     statements: list[str] = []
     start = position = parentheses = blocks = 0
-    is_first, is_compound = True, False
+    is_first, is_empty, is_compound = True, True, False
     while token := tokens.search(sql, position):
+        is_comment = token.lastgroup in {"comment", "block"}
+        is_empty &= not sql[position : token.start()].strip() and (is_comment or token[0] == ";")
         position, text = token.end(), token[0].upper()
         if token.lastgroup == "block":
             position = _end_of_comment(sql, position)
@@ -94,9 +97,12 @@ def _split(sql: str, tokens: re.Pattern[str]) -> list[str]:
         elif text in {"(", ")"}:
             parentheses = max(0, parentheses + (1 if text == "(" else -1))
         elif text == ";" and not parentheses and not blocks:
-            statements.append(sql[start : token.start()])
-            start, is_first, is_compound = position, True, False
-    return [*statements, sql[start:]]
+            if not is_empty:
+                statements.append(sql[start : token.start()])
+            start, is_first, is_empty, is_compound = position, True, True, False
+    if not is_empty or sql[position:].strip():
+        statements.append(sql[start:])
+    return statements
 
 
 def _change_of_blocks(word: str, blocks: int) -> int:
