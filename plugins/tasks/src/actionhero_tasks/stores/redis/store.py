@@ -250,11 +250,7 @@ class RedisStore(JobStore):
         for _ in range(MAX_ROUNDS):
             removed, deleted = self._run(
                 "SWEEP",
-                MAX_DELIVERIES,
-                LOST_ERROR,
-                self._result_ttl_ms,
-                MAX_DELETED,
-                self._lease_ms,
+                *(MAX_DELIVERIES, LOST_ERROR, self._result_ttl_ms, MAX_DELETED, self._lease_ms),
             )
             count += removed
             if deleted < MAX_DELETED:
