@@ -270,6 +270,28 @@ async def test_a_sqlite_file_is_copied_before_rows_are_deleted(sqlite_notebook: 
     assert await notebook.run("SELECT stars FROM note") == [{"stars": 5}]
 
 
+async def test_python_code_of_a_file_runs_once(notebook: Any) -> None:
+    """It does not run when a file is only read, as for the status."""
+    await make(notebook, ONE, "init")
+    await migrate(notebook)
+    path = await make(notebook, TWO, "stars")
+    code = "await db.execute_query(\"INSERT INTO note (text) VALUES ('once')\")"
+    path.write_text(path.read_text().replace("    return", f"    {code}\n    return", 1))
+    engine = notebook.engine(migrations="aerich")
+
+    destructive = await engine.destructive()
+    sql = await engine.sql("notes", "1_", backward=False)
+    before = await notebook.count("note")
+    *copied, last = await migrate(notebook)
+
+    assert destructive == []
+    assert sql == ["-- (Python code that uses the database)"]
+    assert before == 0
+    assert len(copied) == notebook.url.startswith("sqlite")
+    assert last == f"notes.{path.stem}: done"
+    assert await notebook.count("note") == 1
+
+
 async def applied_states(notebook: Any) -> list[bool]:
     """Return whether each migration is applied."""
     return [state.applied for state in await notebook.engine(migrations="aerich").states()]

@@ -98,8 +98,8 @@ class AerichEngine(Engine):
                 applied = await run.applied(label)
                 for name, module in run.files(label).items():
                     if name not in applied:
-                        statements = await _statements(module, run.client)
-                        phrases += [f"{label}.{name}: {text}" for text in drops(statements)]
+                        statements = await _read_statements(module, run.client)
+                        phrases += [f"{label}.{name}: {text}" for text in drops(statements or ())]
             return phrases
 
     async def changed_labels(self) -> list[str]:
@@ -209,22 +209,24 @@ class AerichEngine(Engine):
             run.check_label(label)
             files = run.files(label)
             module = files[find_migration(label, name, list(files))]
-            return await _statements(module, run.client, backward=backward)
+            statements = await _read_statements(module, run.client, backward=backward)
+            return ["-- (Python code that uses the database)"] if statements is None else statements
 
     async def _prepare(
         self, run: AerichRun, versions: list[_Version], report: Report, *, backward: bool
     ) -> None:
-        """Report what migrations delete, and copy a SQLite file before."""
-        deleting: list[_Version] = []
+        """Report what migrations delete, and copy a SQLite file that they may damage."""
+        risky: list[_Version] = []
         for version in versions:
-            statements = await _statements(version.module, run.client, backward=backward)
-            phrases = drops(statements)
-            deleting += [version] if phrases else []
+            statements = await _read_statements(version.module, run.client, backward=backward)
+            phrases = drops(statements or ())
+            if phrases or statements is None:
+                risky.append(version)
             for phrase in phrases:
                 report(f"{version}: {phrase}")
-        if deleting:
+        if risky:
             command = "rollback" if backward else "migrate"
-            await self._copy_file(command, deleting[0].label, deleting[0].name, report)
+            await self._copy_file(command, risky[0].label, risky[0].name, report)
 
     async def _execute(self, run: AerichRun, version: _Version, *, backward: bool) -> None:
         label, statement = version.label, ""
@@ -264,9 +266,33 @@ class AerichEngine(Engine):
             ) from error
 
 
-async def _statements(
+class _DatabaseUsed(Exception):
+    """Raised when the Python code of a file uses the database while the file is only read."""
+
+
+class _Unusable:
+    """Stands in for a client in a file that is only read, whose code would run twice otherwise."""
+
+    def __init__(self, client: BaseDBAsyncClient) -> None:
+        self._client = client
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("execute_") or name in {"acquire_connection", "_in_transaction"}:
+            raise _DatabaseUsed
+        return getattr(self._client, name)
+
+
+async def _read_statements(
     module: ModuleType, client: BaseDBAsyncClient, *, backward: bool = False
-) -> list[str]:
+) -> list[str] | None:
+    """Return the statements of a file; `None` if its Python code uses the passed client."""
+    try:
+        return await _statements(module, _Unusable(client), backward=backward)
+    except _DatabaseUsed:
+        return None
+
+
+async def _statements(module: ModuleType, client: Any, *, backward: bool = False) -> list[str]:
     script = await (module.downgrade if backward else module.upgrade)(client)
     return statements_in(script, client.capabilities.dialect)
 
