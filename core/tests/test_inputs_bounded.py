@@ -4,17 +4,26 @@ from __future__ import annotations
 
 import enum
 import json
-from typing import Annotated, Any, Literal
+from collections import Counter, OrderedDict, deque
+from typing import TYPE_CHECKING, Annotated, Any, Literal, NamedTuple
 
 import pytest
-from pydantic import BaseModel, Field, field_validator
+from pydantic import BaseModel, ConfigDict, Json, ValidationError, create_model, field_validator
 
-from actionhero import Action, Inputs, InvalidInput, Secret
+from actionhero import Action, Field, Inputs, InvalidInput, Secret
+from actionhero.inputs import validation, validators
+from actionhero.inputs.error_estimates import MAX_ERRORS
+from actionhero.inputs.problems import MAX_NAME_LENGTH, MAX_POINTER_LENGTH
 from actionhero.inputs.schema import InputSchema
 from actionhero.inputs.unsupported import MAX_PROBLEMS
-from actionhero.pipeline.error_handling import MAX_MESSAGE_LENGTH
+from actionhero.inputs.validation import Validators
+from actionhero.inputs.validators import validator_of
+from actionhero.pipeline.error_handling import MAX_MESSAGE_LENGTH, MAX_PROBLEMS_LENGTH
 from actionhero.testing import running_app
 from actionhero.transport import JsonPayload, MixedPayload, ParsedPayload, TextPayload
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 MANY = MAX_PROBLEMS + 500
 
@@ -34,6 +43,37 @@ class Two(BaseModel):
 class Tree(BaseModel):
     value: int
     children: list[Tree] = []
+
+
+class Six(BaseModel):
+    a: int
+    b: int
+    c: int
+    d: int
+    e: int
+    f: int
+
+
+class Other(BaseModel):
+    g: int
+
+
+class Branch(BaseModel):
+    value: int
+    name: str
+    left: Branch | None = None
+    right: Branch | None = None
+
+
+class Closed(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+    x: int
+
+
+class Pair(NamedTuple):
+    x: int
+    y: int
 
 
 class Many(Inputs):
@@ -72,12 +112,12 @@ def payloads(values: dict[str, Any]) -> list[Any]:
         ({"trees": [{}] * MANY}, "/trees/0/value", True),
         ({"unique": [str(number) for number in range(MANY)]}, "/unique/0", True),
         ({"numbers": [1.0, "x"] * MANY}, "/numbers/1", True),
-        ({"table": {str(number): "x" for number in range(MANY)}}, "/table/0", False),
+        ({"table": {str(number): "x" for number in range(MANY)}}, "/table/0", True),
         ({"anything": ["\0"] * MANY}, "/anything/0", False),
     ],
 )
 def test_the_first_errors_are_reported(values: dict[str, Any], pointer: str, is_list: bool) -> None:
-    """Of a list the first one; the response is not a hundred times as large as the request."""
+    """Of a container the first one; the response is not a hundred times as large as the request."""
     for payload in payloads(values):
         with pytest.raises(InvalidInput) as raised:
             payload.parse(SCHEMA)
@@ -124,6 +164,176 @@ def test_many_floats_without_fraction_are_integers() -> None:
         assert set(inputs.levels) == {Level.LOW}
         assert inputs.literals == [1] * MANY
         assert inputs.trees[-1] == Tree(value=1, children=[Tree(value=2)])
+
+
+def binary_tree(depth: int) -> dict[str, Any]:
+    return {"left": binary_tree(depth - 1), "right": binary_tree(depth - 1)} if depth else {}
+
+
+@pytest.fixture
+def created(monkeypatch: pytest.MonkeyPatch) -> list[tuple[int, int]]:
+    """The number of errors, and the length of all names in them, of each failed validation."""
+    created: list[tuple[int, int]] = []
+
+    class Recorder:
+        def __init__(self, schema: Any) -> None:
+            validator = validator_of(schema)
+            self.validate_json = self.recorded(validator.validate_json)
+            self.validate_python = self.recorded(validator.validate_python)
+
+        def recorded(self, validate: Callable[..., Any]) -> Callable[..., Any]:
+            def recorded(*arguments: Any, **options: Any) -> Any:
+                try:
+                    return validate(*arguments, **options)
+                except ValidationError as error:
+                    errors = error.errors(include_input=False)
+                    parts = (str(part) for detail in errors for part in detail["loc"])
+                    created.append((len(errors), sum(map(len, parts))))
+                    raise
+
+            return recorded
+
+    init = Validators.__init__
+
+    def without_own_validator(self: Any, schema: Any, _: Any = None, *, is_open: bool) -> None:
+        init(self, schema, is_open=is_open)
+
+    monkeypatch.setattr(Validators, "__init__", without_own_validator)
+    monkeypatch.setattr(validation, "validator_of", Recorder)
+    monkeypatch.setattr(validators, "validator_of", Recorder)
+    return created
+
+
+@pytest.mark.parametrize(
+    ("type_", "value"),
+    [
+        (list[Six], [{}] * 5000),
+        (list[int], ["x"] * 20_000),
+        (set[int], [f"x{number}" for number in range(20_000)]),
+        (frozenset[int], [f"x{number}" for number in range(20_000)]),
+        (tuple[int, ...], ["x"] * 20_000),
+        (deque[int], ["x"] * 20_000),
+        (dict[str, int], {str(number): "x" for number in range(20_000)}),
+        (dict[int, str], {f"x{number}": "" for number in range(20_000)}),
+        (dict[str, Six], {str(number): {} for number in range(5000)}),
+        (OrderedDict[str, int], {str(number): "x" for number in range(20_000)}),
+        (Counter[str], {str(number): "x" for number in range(20_000)}),
+        (list[int | list[int] | dict[str, int]], [["x"]] * 5000),
+        (list[list[int] | list[float]], [["x"]] * 8000),
+        (list[Six | Other], [{}] * 3000),
+        (list[tuple[int, Six]], [["x", {}]] * 3000),
+        (dict[str, list[Six]], {str(number): [{}] * 10 for number in range(500)}),
+        (Json[list[Six]], json.dumps([{}] * 5000)),
+        (Branch, binary_tree(12)),
+        (dict[str, Closed], {"k" * 900: {str(number): 1 for number in range(20_000)}}),
+        (dict[str, Pair], {"k" * 900: [1] * 20_000}),
+        (dict[str, list[int]], {"k" * 50_000: ["x"] * 1000}),
+        (dict[str, dict[str, Six]], {"k" * 50_000: {str(number): {} for number in range(100)}}),
+    ],
+    ids=lambda parameter: str(parameter)[:40],
+)
+def test_validation_stops_before_it_has_too_many_errors(
+    type_: Any, value: Any, created: list[tuple[int, int]]
+) -> None:
+    """From every source; to create them would take seconds and gigabytes."""
+    schema = InputSchema(create_model("One", value=(type_, ...), other=(int, 0)))
+    text = value if isinstance(value, str) else json.dumps(value)
+    for payload in (*payloads({"value": value}), TextPayload({"value": [text]})):
+        with pytest.raises(InvalidInput) as raised:
+            payload.parse(schema)
+
+        assert len(raised.value.problems) <= MAX_PROBLEMS
+    assert max(errors for errors, _ in created) <= MAX_ERRORS
+    assert max(length for _, length in created) <= 10_000_000
+
+
+def test_repeated_names_are_counted(created: list[tuple[int, int]]) -> None:
+    """The last of them is the value, but pydantic validates all values of a dictionary."""
+    schema = InputSchema(create_model("One", value=(dict[str, int], ...)))
+    body = b'{"value": {' + b",".join([b'"a": "x"'] * 20_000) + b"}}"
+
+    with pytest.raises(InvalidInput, match="valid integer"):
+        JsonPayload(body).parse(schema)
+
+    assert max(errors for errors, _ in created) == 1
+
+
+@pytest.mark.parametrize(
+    "value",
+    [[{"x": 1}] * 5000, [{"x": 1}] * 4999 + [{"x": 1.0}]],
+)
+def test_large_inputs_may_be_valid(value: Any) -> None:
+    schema = InputSchema(create_model("One", value=(list[Closed], ...), other=(int, 0)))
+
+    for payload in payloads({"value": value}):
+        assert payload.parse(schema).value == [Closed(x=1)] * 5000
+
+
+def test_names_that_are_no_texts_are_refused() -> None:
+    """Decoders of other formats than JSON may return them."""
+    with pytest.raises(InvalidInput):
+        MixedPayload({}, {"table": {1: "x"}}, {}).parse(SCHEMA)
+
+
+async def test_a_pointer_does_not_repeat_a_long_name() -> None:
+    """A few names are cut; many lead to a value around the location."""
+    name = "k" * 50_000
+    deep: Any = "\0"
+    for _ in range(20):
+        deep = {"n" * 150: deep}
+
+    class Check(Action):
+        """Check inputs."""
+
+        name = "check"
+
+        async def run(self, table: dict[str, Any], number: int = 0) -> None:
+            pass
+
+    async with running_app(Check) as app:
+        for values, pointer in (
+            ({"table": {name: "\0"}}, f"/table/{'k' * MAX_NAME_LENGTH}…"),
+            ({"table": {"~/" * 300: "\0"}}, f"/table/{'~0~1' * (MAX_NAME_LENGTH // 2)}…"),
+            ({"table": deep}, "/table" + f"/{'n' * 150}" * 6),
+        ):
+            with pytest.raises(InvalidInput) as raised:
+                await app.call("check", **values)
+
+            (problem,) = raised.value.problems
+            assert len(problem.pointer) <= MAX_POINTER_LENGTH
+            assert problem.pointer == pointer
+
+
+def test_an_undeclared_name_has_one_problem() -> None:
+    """Its value is ignored, and need not be listed."""
+    values = {"unknown": ["\0"] * MANY, "anything": ["\0"], "numbers": ["\0"]}
+
+    for payload in payloads(values):
+        with pytest.raises(InvalidInput) as raised:
+            payload.parse(SCHEMA)
+
+        pointers = [problem.pointer for problem in raised.value.problems]
+        assert pointers == ["/numbers/0", "/anything/0", "/unknown/0"]
+
+
+async def test_all_problems_together_are_bounded() -> None:
+    """A small request has no response of a megabyte."""
+
+    class Check(Action):
+        """Check inputs."""
+
+        name = "check"
+
+        async def run(self, words: list[Annotated[str, Field(pattern="a" * 900)]]) -> None:
+            pass
+
+    async with running_app(Check) as app:
+        with pytest.raises(InvalidInput) as raised:
+            await app.call("check", words=[""] * 999)
+
+    problems = raised.value.problems
+    assert 100 < len(problems) < 999
+    assert sum(len(p.pointer) + len(p.message) for p in problems) <= MAX_PROBLEMS_LENGTH
 
 
 async def test_a_message_does_not_repeat_a_long_input() -> None:

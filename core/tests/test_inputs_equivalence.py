@@ -37,6 +37,7 @@ from pydantic import (
 from typing_extensions import TypeAliasType
 
 from actionhero import Field, InvalidInput, Secret, TypedError
+from actionhero.inputs.error_estimates import Detail, ErrorEstimate
 from actionhero.inputs.payloads import (
     FormFields,
     JsonPayload,
@@ -148,6 +149,34 @@ def test_json_means_the_same_alone_parsed_and_beside_texts(type_: Any) -> None:
         assert outcome(schema, ParsedPayload({"value": value})) == expected, value
         assert outcome(schema, MixedPayload({"other": ["0"]}, body, {})) == expected, value
         assert outcome(schema, MixedPayload({}, {"value": value}, {"other": ["0"]})) == expected
+
+
+@pytest.mark.filterwarnings("ignore:Possible nested set:FutureWarning")
+@pytest.mark.parametrize("detail", Detail)
+@pytest.mark.parametrize("type_", TYPES, ids=str)
+def test_inputs_of_any_size_mean_the_same(
+    type_: Any, detail: Detail, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Large ones are validated by schemas with fewer errors first."""
+    model = create_model("One", value=(type_, ...), other=(int, 0))
+    small, large = InputSchema(model), InputSchema(model)
+    estimate = large._validation._estimate
+    estimate.small_length = -1
+    monkeypatch.setattr(ErrorEstimate, "detail", lambda *_: detail)
+    for value in VALUES:
+        body = json.dumps({"value": value}).encode()
+        for payload in (
+            JsonPayload(body),
+            ParsedPayload({"value": value}),
+            MixedPayload({"other": ["0"]}, body, {}),
+            TextPayload({"value": [value if isinstance(value, str) else json.dumps(value)]}),
+        ):
+            expected, result = outcome(small, payload), outcome(large, payload)
+
+            if isinstance(expected, str) or detail is Detail.ALL:
+                assert result == expected, value
+            else:
+                assert result[0] is expected[0]
 
 
 @pytest.mark.filterwarnings("ignore:Possible nested set:FutureWarning")

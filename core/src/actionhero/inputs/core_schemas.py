@@ -96,6 +96,25 @@ def rewrite(schema: Any, change: Callable[[dict[str, Any]], Any]) -> Any:
     return schema
 
 
+def inner_schemas(schema: Any) -> Iterator[CoreSchema]:
+    """Yield the schemas directly inside a schema."""
+    parts = schema
+    if isinstance(schema, Mapping):
+        parts = [value for key, value in schema.items() if key not in _OPAQUE]
+    for part in parts:
+        if isinstance(part, Mapping) and isinstance(part.get("type"), str):
+            yield part
+        elif isinstance(part, Mapping | list | tuple):
+            yield from inner_schemas(part)
+
+
+def schemas_in(schema: CoreSchema) -> Iterator[CoreSchema]:
+    """Yield a schema and all schemas inside it."""
+    yield schema
+    for part in inner_schemas(schema):
+        yield from schemas_in(part)
+
+
 def alternatives(schema: CoreSchema) -> list[CoreSchema]:
     """Return the schemas that a value is validated with next: one, several of a union, or none."""
     match schema["type"]:

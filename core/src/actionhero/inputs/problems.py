@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from copy import deepcopy
 from typing import TYPE_CHECKING, Any, Final, get_args
 
 from pydantic_core import core_schema
@@ -30,12 +31,17 @@ VALIDATOR_PREFIXES: Final = {
 
 #: The types of errors whose messages come from the schema alone. Others may repeat the input.
 FIXED_MESSAGES: Final = frozenset(
-    (*get_args(core_schema.ErrorType), "nul", "lone_surrogate", "number_out_of_range")
+    (*get_args(core_schema.ErrorType), "nul", "lone_surrogate", "number_out_of_range", "unlisted")
 ) - {
     "assertion_error",
     "union_tag_invalid",
     "value_error",
 }
+
+#: The longest name in a pointer, and the longest pointer. A name may be as long as the inputs, and
+#: be in the pointer of each problem.
+MAX_NAME_LENGTH: Final = 200
+MAX_POINTER_LENGTH: Final = 1000
 
 #: Where values, not bytes, are validated, pydantic names the types of Python: a list, not an array.
 #: Clients get the same messages in any case.
@@ -217,23 +223,27 @@ def integer_of(value: float) -> int | None:
     return int(digits.replace(".", "")) * factor
 
 
-def convert_integers(details: Iterable[ErrorDetails], values: Any) -> bool:
-    """Convert the floats in `values` that are integers by `is_integral`, in place.
+def converted_integers(
+    details: Iterable[ErrorDetails], values: Mapping[str, Any]
+) -> dict[str, Any] | None:
+    """Return a copy of `values` in which floats that are integers by `is_integral` are converted.
 
-    Returns:
-        Whether there were any.
+    `None` if there are none.
     """
     integral = [detail for detail in details if is_integral(detail)]
+    if not integral:
+        return None
+    copy = deepcopy(dict(values))
     changed = False
     for detail in integral:
-        *way, last = location_in(values, detail["loc"], ()) or [None]
-        container = values
+        *way, last = location_in(copy, detail["loc"], ()) or [None]
+        container: Any = copy
         for part in way:
             container = container[part]
         if _contains(container, last) and type(container[last]) is float:
             container[last] = integer_of(container[last])
             changed = True
-    return changed
+    return copy if changed else None
 
 
 def location_in(
@@ -263,12 +273,20 @@ def location_in(
 
 
 def pointer_to(location: Iterable[Any]) -> str:
-    """Return the RFC 6901 pointer to `location`."""
+    """Return the RFC 6901 pointer to `location`.
+
+    Names of more than 200 characters are cut. A pointer of more than 1,000 characters leads to a
+    value that contains the location.
+    """
     pointer = ""
     for part in location:
         text = str(part)
+        if len(text) > MAX_NAME_LENGTH:
+            text = f"{text[:MAX_NAME_LENGTH]}…"
         if "~" in text or "/" in text:
             text = text.replace("~", "~0").replace("/", "~1")
+        if len(pointer) + len(text) >= MAX_POINTER_LENGTH:
+            break
         pointer += f"/{text}"
     return pointer
 

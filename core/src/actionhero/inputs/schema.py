@@ -2,33 +2,31 @@
 
 from __future__ import annotations
 
-from copy import copy, deepcopy
-from functools import cached_property
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 from actionhero import json
 from actionhero.inputs.annotations import is_secret, with_portable_typed_dicts
-from actionhero.inputs.bounded_errors import with_bounded_errors
 from actionhero.inputs.defaults import default_fault
 from actionhero.inputs.exact_values import with_exact_values
 from actionhero.inputs.field_faults import constraint_fault
 from actionhero.inputs.fields import InputField, InputFields
 from actionhero.inputs.problems import (
     InputErrors,
-    convert_integers,
+    converted_integers,
     details_of,
 )
 from actionhero.inputs.sources import InputReader
 from actionhero.inputs.unsupported import MAX_PROBLEMS, find_unsupported
-from actionhero.inputs.validators import MixedValidator, TextValidator, validator_of
+from actionhero.inputs.validation import Validation
 from actionhero.redaction import Secret, SecretMarker
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence, Set
 
     from actionhero.errors import Problem
+    from actionhero.inputs.validation import Validators
 
 __all__ = ["Field", "InputField", "InputSchema", "Inputs", "Secret", "SecretMarker"]
 
@@ -69,17 +67,17 @@ class InputSchema(InputFields):
         self._core_schema = with_exact_values(self._adapter.core_schema)
         self._reader = InputReader(self._core_schema)
         super().__init__(type_, self._reader)
-        validator: Any = self._adapter.validator
-        if self._core_schema is not self._adapter.core_schema:
-            validator = validator_of(self._core_schema)
-        self._validate_json = validator.validate_json
-        self._validate_python = validator.validate_python
+        is_exact = self._core_schema is self._adapter.core_schema
+        self._validation = Validation(
+            self._core_schema,
+            self._adapter.validator if is_exact else None,
+            is_open=self._reader.is_open,
+        )
+        self._validate_json = self._validation.usual.json
         self._errors = InputErrors(self)
         model = isinstance(type_, type) and issubclass(type_, BaseModel)
         #: Whether JSON and the values parsed from it validate alike.
         self._is_native = model and self._reader.is_native
-        #: Whether lists have at most one error each.
-        self._is_bounded = False
 
     def from_json(self, body: bytes) -> Any:
         """Validate a JSON object strictly: a string is not a number.
@@ -90,20 +88,31 @@ class InputSchema(InputFields):
         """
         if json.check(body):
             self._refuse_unsupported(json.loads_object(body))
+        if len(body) > self._validation.small_length:
+            try:
+                return self._validation.fail_fast.json(body, strict=True)
+            except ValidationError:
+                return self._from_document(body)
         try:
             return self._validate_json(body, strict=True)
         except ValidationError as error:
-            if self._exceeds(error):
-                return self._bounded.from_json(body)
+            if error.error_count() > MAX_PROBLEMS:
+                return self._from_document(body)
             details = details_of(error)
         values = None
         if self._errors.needs_values(details):
             values = json.loads_object(body)
             # Pydantic does not parse the digits of a huge integer.
             self._refuse_unsupported(values)
-            if not self._is_bounded and convert_integers(details, values):
-                return self._from_object(values)
+            if (converted := converted_integers(details, values)) is not None:
+                return self._from_object(converted)
         raise self._errors.from_validation(details, values)
+
+    def _from_document(self, body: bytes) -> Any:
+        """Validate a document with perhaps too many errors; `values` has each name once."""
+        values = json.loads_object(body)
+        self._refuse_unsupported(values)
+        return self._from_object(values)
 
     def from_parsed(
         self, values: Mapping[str, Any], *, refuse_unknown: bool = False, is_plain: bool = False
@@ -127,22 +136,22 @@ class InputSchema(InputFields):
         self, values: Mapping[str, Any], other_problems: Sequence[Problem] = ()
     ) -> Any:
         try:
-            if self._is_native:
-                inputs = self._validate_python(values, strict=True)
-            else:
-                # A date, for example, is a string in JSON, and only a date in strict Python.
-                inputs = self._validate_json(json.dumps(values), strict=True)
+            inputs = self._validation.validate(values, self._validated_object)
         except ValidationError as error:
-            if self._exceeds(error):
-                return self._bounded._from_object(values, other_problems)
             details = details_of(error)
         else:
             if other_problems:
                 raise self._errors.invalid(list(other_problems), values)
             return inputs
-        if not self._is_bounded and convert_integers(details, converted := deepcopy(values)):
+        if (converted := converted_integers(details, values)) is not None:
             return self._from_object(converted, other_problems)
         raise self._errors.from_validation(details, values, list(other_problems))
+
+    def _validated_object(self, validators: Validators, values: Mapping[str, Any]) -> Any:
+        if self._is_native:
+            return validators.python(values, strict=True)
+        # A date, for example, is a string in JSON, and only a date in strict Python.
+        return validators.json(json.dumps(values), strict=True)
 
     def from_text(self, text: Mapping[str, Sequence[Any]], *, refuse_unknown: bool = False) -> Any:
         """Validate texts of a path, a query, a form or a command line.
@@ -162,10 +171,8 @@ class InputSchema(InputFields):
         problems = problems or []
         self._refuse_unsupported(values, problems)
         try:
-            inputs = self._text_validator.validate(values)
+            inputs = self._validation.validate(values, _validated_texts)
         except ValidationError as error:
-            if self._exceeds(error):
-                return self._bounded._from_texts(values, problems)
             raise self._errors.from_validation(details_of(error), values, problems) from None
         if problems:
             raise self._errors.invalid(problems, values)
@@ -181,7 +188,7 @@ class InputSchema(InputFields):
         problems = self._errors.unknown_names(values) if refuse_unknown else []
         self._refuse_unsupported(values, problems)
         try:
-            inputs = self._validate_python(dict(values))
+            inputs = self._validation.usual.python(dict(values))
         except ValidationError as error:
             raise self._errors.from_validation(details_of(error), values, problems) from None
         if problems:
@@ -226,15 +233,16 @@ class InputSchema(InputFields):
         return self._from_mixed(merged, text_names)
 
     def _from_mixed(self, merged: dict[str, Any], text_names: Set[str]) -> Any:
+        def validate(validators: Validators, values: dict[str, Any]) -> Any:
+            return validators.mixed.validate(values, text_names)
+
         try:
-            return self._mixed_validator.validate(merged, text_names)
+            return self._validation.validate(merged, validate)
         except ValidationError as error:
-            if self._exceeds(error):
-                return self._bounded._from_mixed(merged, text_names)
             details = details_of(error)
-        if not self._is_bounded and convert_integers(details, converted := deepcopy(merged)):
+        if (converted := converted_integers(details, merged)) is not None:
             try:
-                return self._mixed_validator.validate(converted, text_names)
+                return self._validation.validate(converted, validate)
             except ValidationError as error:
                 details = details_of(error)
         raise self._errors.from_validation(details, merged)
@@ -258,34 +266,13 @@ class InputSchema(InputFields):
         """Return the first fault in the arguments of `Field(…)`, if there is one."""
         return constraint_fault(self.type)
 
-    def _exceeds(self, error: ValidationError) -> bool:
-        """Return whether inputs have more errors than are reported, and are validated again."""
-        return not self._is_bounded and error.error_count() > MAX_PROBLEMS
-
-    @cached_property
-    def _bounded(self) -> InputSchema:
-        """The same schema, in which lists have at most one error each."""
-        bounded = copy(self)
-        for name in ("_text_validator", "_mixed_validator"):
-            vars(bounded).pop(name, None)
-        bounded._core_schema = with_bounded_errors(self._core_schema)
-        validator = validator_of(bounded._core_schema)
-        bounded._validate_json = validator.validate_json
-        bounded._validate_python = validator.validate_python
-        bounded._is_bounded = True
-        return bounded
-
-    @cached_property
-    def _text_validator(self) -> TextValidator:
-        # Built with the first text: an application that starts has no use for it yet.
-        return TextValidator(self._core_schema)
-
-    @cached_property
-    def _mixed_validator(self) -> MixedValidator:
-        return MixedValidator(self._core_schema, is_open=self._reader.is_open)
-
     def _refuse_unsupported(
         self, values: Mapping[str, Any], other_problems: Sequence[Problem] = ()
     ) -> None:
-        if unsupported := find_unsupported(values):
+        declared = None if self.is_open else self.names
+        if unsupported := find_unsupported(values, declared):
             raise self._errors.unsupported(unsupported, values, other_problems)
+
+
+def _validated_texts(validators: Validators, values: Mapping[str, Any]) -> Any:
+    return validators.text.validate(values)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Container, Iterator, Mapping
 from itertools import islice
 from typing import Any, Final, NamedTuple
 
@@ -18,13 +18,30 @@ class Unsupported(NamedTuple):
     type: str
 
 
-def find_unsupported(values: Mapping[Any, Any]) -> list[Unsupported]:
+def find_unsupported(
+    values: Mapping[Any, Any], declared: Container[str] | None = None
+) -> list[Unsupported]:
     """Return the unsupported values, and the unsupported names of objects, in inputs.
 
     At most as many as are reported. An infinity is a number that overflowed a float.
+
+    Args:
+        values: The inputs.
+        declared: The declared names; of an input with another name, one value is returned.
+            `None`: every name is declared.
     """
     # Most inputs are without faults, and this is faster than to list them.
-    return list(islice(_unsupported(values, ()), MAX_PROBLEMS)) if _may_contain(values) else []
+    if not _may_contain(values):
+        return []
+    unsupported = (
+        item
+        for name, value in values.items()
+        for item in islice(
+            _unsupported({name: value}, ()),
+            MAX_PROBLEMS if declared is None or name in declared else 1,
+        )
+    )
+    return list(islice(unsupported, MAX_PROBLEMS))
 
 
 def _may_contain(value: Any) -> bool:

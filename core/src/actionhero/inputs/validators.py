@@ -75,7 +75,6 @@ class MixedValidator:
 
     Args:
         schema: The core schema of the inputs.
-        names: The names in the inputs, by the name of the field, of each field in the schema.
         is_open: Whether inputs with other names are validated.
     """
 

@@ -6,7 +6,7 @@ import asyncio
 import errno
 import logging
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING, Any, Final
 
 from actionhero.call import Outcome
@@ -14,6 +14,7 @@ from actionhero.errors import (
     ABSENT,
     ActionNotFound,
     ConnectionTypeNotFound,
+    Problem,
     ServiceUnavailable,
     Timeout,
     TypedError,
@@ -49,6 +50,9 @@ _EXHAUSTED = frozenset(
 ) - {None}
 #: The longest message of a problem of inputs.
 MAX_MESSAGE_LENGTH: Final = 1000
+#: The most characters of all problems of inputs. Each may repeat a part of the inputs, such as a
+#: name, or a list in the schema.
+MAX_PROBLEMS_LENGTH: Final = 256 * 1024
 #: The message of an unexpected exception for clients. Its own text is only logged.
 INTERNAL_ERROR = "Internal error"
 
@@ -217,6 +221,8 @@ class ErrorHandler:
                 self._report(error, typed, call, payload)
             if secrets:
                 _clean(typed, scrubber, secrets)
+            if typed.problems:
+                typed.problems = tuple(_shortened(typed.problems))
         if not self._keep_tracebacks:
             # The same reference cycle as above.
             typed.__traceback__ = None
@@ -299,12 +305,18 @@ def _shorten(error: TypedError) -> None:
     """Cut the messages of invalid inputs, which may contain them, once secrets are removed."""
     error.message = _cut(error.message)
     error.args = (error.message,)
-    error.problems = tuple(
-        problem
-        if len(problem.message) <= MAX_MESSAGE_LENGTH
-        else problem._replace(message=_cut(problem.message))
-        for problem in error.problems
-    )
+    error.problems = tuple(_shortened(error.problems))
+
+
+def _shortened(problems: Iterable[Problem]) -> Iterator[Problem]:
+    """Yield the first problems, with messages that are cut."""
+    rest = MAX_PROBLEMS_LENGTH
+    for problem in problems:
+        message = _cut(problem.message)
+        rest -= len(problem.pointer) + len(message)
+        if rest < 0:
+            return
+        yield problem if message is problem.message else problem._replace(message=message)
 
 
 def _cut(message: str) -> str:
