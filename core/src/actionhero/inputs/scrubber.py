@@ -24,10 +24,10 @@ _CONVERTED_TYPES: Final = (
     int, float, decimal.Decimal, uuid.UUID, datetime.date, datetime.time, datetime.timedelta,
 )  # fmt: skip
 
-#: A text that may contain more of the secrets of a call is replaced as a whole, and so is one whose
-#: length times the number of all secrets is larger: to find and replace them would take seconds.
-_MAX_SECRETS: Final = 1000
+#: A text is replaced as a whole if its length times the number of secrets, or of their forms, is
+#: larger, or if the forms in it are longer together: to find and replace them would take seconds.
 _MAX_COMPARISONS: Final = 100_000_000
+_MAX_PATTERNS_LENGTH: Final = 50_000
 
 # Shorter runs occur in most texts by chance.
 _RUN: Final = re.compile(r"[A-Za-z0-9]{4,}")
@@ -78,11 +78,14 @@ class Scrubber:
         secrets = self._secrets_in(text)
         if not secrets:
             return text if secrets is not None else REDACTED
-        if len(secrets) > _MAX_SECRETS:
+        all_forms = {form for secret in secrets for form in _forms(secret)}
+        if len(all_forms) * len(text) > _MAX_COMPARISONS:
             return REDACTED
         # The longest first: a secret may be part of another one.
-        forms = sorted({form for secret in secrets for form in _forms(secret)}, key=_order)
+        forms = sorted((form for form in all_forms if form in text), key=_order)
         long = [form for form in forms if len(form) > _MAX_PATTERN_LENGTH]
+        if sum(map(len, forms[len(long) :])) > _MAX_PATTERNS_LENGTH:
+            return REDACTED
         for form in long:
             text = text.replace(form, REDACTED)
         pattern = "|".join(map(_pattern_of, forms[len(long) :]))
