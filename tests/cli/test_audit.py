@@ -90,3 +90,34 @@ def test_operations_on_jobs_are_recorded(shop: Place) -> None:
     assert events(again) == [("tasks.cancel", "success", None, {"jobs": [id], "count": 0})]
     assert events(retried) == [("tasks.retry", "success", 7, {"jobs": ["unknown"], "count": 0})]
     assert events(discarded) == [("tasks.discard", "success", None, {"jobs": "all", "count": 0})]
+
+
+def test_the_shell_records_each_call_once(place: Place) -> None:
+    """With its request id; a call that is refused has an event already."""
+    place.write("shop/__init__.py", "")
+    place.write(
+        "shop/actions.py",
+        "from actionhero import Action, Forbidden\n"
+        "class Change(Action):\n"
+        '    """Change or refuse."""\n'
+        '    name = "change"\n'
+        "    async def run(self, allowed: bool) -> bool:\n"
+        "        if not allowed:\n"
+        '            raise Forbidden("Not you")\n'
+        "        return True\n",
+    )
+    script = (
+        'await call("change", allowed=True)\n'
+        'await call("change", allowed=True)\n'
+        'await call("change", allowed=False)\n'
+    )
+
+    command = place.run("--app", "shop", "--as-user", "7", "shell", "-c", script, **PRODUCTION)
+
+    lines = [json.loads(line) for line in command.stderr.splitlines() if '"audit"' in line]
+    assert [(line["event"], line["outcome"], line["user"]) for line in lines] == [
+        ("operator_call", "success", 7),
+        ("operator_call", "success", 7),
+        ("access", "failure", 7),
+    ]
+    assert len({line["request_id"] for line in lines} - {None}) == 3

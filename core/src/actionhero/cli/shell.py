@@ -17,7 +17,9 @@ from actionhero.cli.event_loop_thread import EventLoopThread
 from actionhero.cli.operations import record_call
 from actionhero.cli.output import configure_logs
 from actionhero.cli.shell_frontends import run_ipython, run_standard
+from actionhero.identifier import new_identifier
 from actionhero.inputs.payloads import ValuePayload
+from actionhero.logs import request_id
 from actionhero.logs.tracebacks import short_traceback
 from actionhero.settings import AppSettings
 
@@ -132,9 +134,15 @@ def _namespace(app: App, connection: Connection) -> dict[str, Any]:
         """Call an action by its name or class, and return its result."""
         name = action if isinstance(action, str) else app.actions.of_type(action).name
         payload = ValuePayload(inputs, refuse_unknown=True)
-        outcome = await app.pipeline.execute(connection, name, payload)
-        if connection.principal is not None and name in app.actions:
-            record_call(app, connection, app.actions.find(name), payload, outcome)
+        identifier = new_identifier()
+        # By it, `record_call` recognizes a refusal that is recorded already.
+        token = request_id.set(identifier)
+        try:
+            outcome = await app.pipeline.execute(connection, name, payload, request_id=identifier)
+            if connection.principal is not None and name in app.actions:
+                record_call(app, connection, app.actions.find(name), payload, outcome)
+        finally:
+            request_id.reset(token)
         return app.actions.find(name).declared(outcome.unwrap())
 
     application = app.plugins.plugins[-1].owner
