@@ -408,6 +408,9 @@ async def read_event(response: aiohttp.ClientResponse) -> bytes:
         (["--as-user", ""], 2, "Invalid value for '--as-user': it names no user"),
         (["--as-user", "false"], 2, "Invalid value for '--as-user': it names no user"),
         (["--as-user", "\udcff"], 2, "Invalid value for '--as-user': it is not UTF-8"),
+        (["--as-user", "1e400"], 2, "Invalid value for '--as-user': it contains"),
+        (["--as-user", '[{"id": -1e400}]'], 2, "Invalid value for '--as-user': it contains"),
+        (["--as-user", '"\\ud800"'], 2, "Invalid value for '--as-user': it contains"),
     ],
 )
 def test_an_operator_calls_as_a_user(

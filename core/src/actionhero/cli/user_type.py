@@ -19,8 +19,12 @@ class UserType(click.ParamType[Any]):
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         """Return the user.
 
-        `null`, `false`, an empty text and one that is not UTF-8 are usage errors.
+        `null`, `false`, an empty text, one that is not UTF-8 and values that inputs refuse, such as
+        `1e400`, are usage errors.
         """
+        # Only commands with a user need it.
+        from actionhero.inputs.unsupported import find_unsupported  # noqa: PLC0415
+
         if has_lone_surrogate(str(value)):
             self.fail("it is not UTF-8", param, ctx)
         try:
@@ -29,4 +33,7 @@ class UserType(click.ParamType[Any]):
             user = value
         if is_no_user(user):
             self.fail("it names no user", param, ctx)
+        if find_unsupported({"user": user}):
+            fault = "it contains a NUL character, a lone surrogate or a number out of range"
+            self.fail(fault, param, ctx)
         return user
