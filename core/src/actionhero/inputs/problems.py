@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from copy import deepcopy
+from itertools import islice
 from typing import TYPE_CHECKING, Any, Final, get_args
 
 from pydantic_core import core_schema
@@ -42,6 +43,9 @@ FIXED_MESSAGES: Final = frozenset(
 #: be in the pointer of each problem.
 MAX_NAME_LENGTH: Final = 200
 MAX_POINTER_LENGTH: Final = 1000
+
+#: To compare a thousand unknown names with all declared ones would take seconds.
+_MAX_HINTS: Final = 10
 
 #: Where values, not bytes, are validated, pydantic names the types of Python: a list, not an array.
 #: Clients get the same messages in any case.
@@ -166,11 +170,13 @@ class InputErrors:
         if self._fields.is_open:
             return []
         problems: list[Problem] = []
-        names = self._fields.names
-        for name in values:
-            if name not in names and len(problems) < MAX_PROBLEMS:
-                message = f"Unknown param: {name} ({name_hint(name, sorted(names))})"
-                problems.append(Problem(pointer_to((name,)), message, "extra_forbidden"))
+        names = sorted(self._fields.names)
+        unknown = (name for name in values if name not in self._fields.names)
+        for name in islice(unknown, MAX_PROBLEMS):
+            message = f"Unknown param: {name}"
+            if len(problems) < _MAX_HINTS:
+                message += f" ({name_hint(name, names)})"
+            problems.append(Problem(pointer_to((name,)), message, "extra_forbidden"))
         return problems
 
 
