@@ -28,7 +28,7 @@ from actionhero import (
     ServiceUnavailable,
     Transactions,
 )
-from actionhero_tasks import JobState, Task, Tasks
+from actionhero_tasks import JobState, Task, Tasks, TasksSettings
 from actionhero_tasks.job import StoreUnavailable
 
 if TYPE_CHECKING:
@@ -458,3 +458,8 @@ async def test_secret_inputs_of_tasks_require_a_secret_key_in_production(
 
     async with tasks_app(Sum, environ=environ, store="embedded"):
         pass
+
+
+def test_a_queue_that_is_set_twice_is_one_queue() -> None:
+    """In the order in which they were set first."""
+    assert TasksSettings(queues=["mail", "default", "mail"]).queues == ["mail", "default"]
