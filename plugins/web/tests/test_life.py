@@ -41,12 +41,15 @@ class SlowServer(Server):
         await asyncio.Event().wait()
 """
 
-#: A native route and an endpoint that read the body.
+#: A native route and an endpoint that read the body, and an upgrade that is never accepted.
 NATIVE_ROUTES = """
+import asyncio
+import sys
+
 from aiohttp import web
 
 from actionhero import hookimpl
-from actionhero_web import EncodedResponse, Endpoint
+from actionhero_web import EncodedResponse, Endpoint, Upgrade
 
 
 async def read(request):
@@ -58,6 +61,19 @@ class Read(Endpoint):
 
     async def respond(self, request):
         return EncodedResponse(200, await request.read())
+
+
+class Hang(Upgrade):
+    paths = ("/upgrade",)
+
+    async def accept(self, request):
+        print("waiting to accept", file=sys.stderr, flush=True)
+        await asyncio.Event().wait()
+
+
+@hookimpl
+def actionhero_web_upgrades():
+    return [Hang()]
 
 
 @hookimpl
@@ -339,6 +355,24 @@ def test_a_request_whose_body_does_not_arrive_gets_503_after_the_grace_period(
     assert code == 0
     assert (response.status, response.headers["Retry-After"]) == (503, "1")
     assert body["error"]["message"] == "The server is shutting down"
+
+
+def test_an_upgrade_that_is_not_accepted_gets_503_after_the_grace_period(
+    start_server: StartServer, application_folder: Callable[[], Path]
+) -> None:
+    """As one that is requested during the shutdown."""
+    (application_folder() / "small" / "plugin.py").write_text(NATIVE_ROUTES)
+    server = start_server(settings=SHORT_GRACE)
+    client = server.connect()
+    client.request("GET", "/upgrade", headers={"Connection": "Upgrade", "Upgrade": "websocket"})
+    server.wait_for("waiting to accept")
+
+    code = server.stop()
+    response = client.getresponse()
+
+    assert code == 0
+    assert (response.status, response.headers["Retry-After"]) == (503, "1")
+    assert response.read() == b"Server is shutting down"
 
 
 @pytest.mark.parametrize("action", ["uncancellable", "thread"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from typing import TYPE_CHECKING, Any, Final
 
@@ -16,6 +17,7 @@ from actionhero_web.connections.upgrades import (
     switch_protocol,
 )
 from actionhero_web.request_context import RequestContext
+from actionhero_web.request_handler import is_closing
 from actionhero_web.responses.encoded_response import EncodedResponse
 from actionhero_web.responses.header_templates import REQUEST_ID
 
@@ -43,6 +45,7 @@ class UpgradeHandler:
     """
 
     def __init__(self, app: Application, handler: RequestHandler) -> None:
+        self._handler = handler
         self._clients = handler.clients
         self._writer = handler.writer
         self._failure_response = handler.native.failure_response
@@ -94,7 +97,13 @@ class UpgradeHandler:
                 request_id=request_id,
                 host=client.host,
             )
-            headers, protocol = await upgrade.accept(upgrade_request)
+            try:
+                headers, protocol = await upgrade.accept(upgrade_request)
+            except asyncio.CancelledError:
+                if not self._handler.closing or is_closing(request):
+                    raise
+                # It was not accepted within the grace period.
+                raise UpgradeRefused(503, SHUTTING_DOWN, {"Retry-After": "1"}) from None
         except UpgradeRefused as error:
             encoded = EncodedResponse(
                 error.status,
