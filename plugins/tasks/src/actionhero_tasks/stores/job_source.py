@@ -38,7 +38,7 @@ class JobSource(Protocol):
 
         Args:
             worker_id: The worker.
-            queues: The queues to claim from, of which one that is repeated counts once; `None`: all.
+            queues: The queues to claim from, each once if it is repeated; `None`: all.
             limit: How many jobs to claim at most.
             settlements: The results of jobs that have ended.
 
