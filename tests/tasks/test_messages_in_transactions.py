@@ -279,11 +279,13 @@ async def test_the_id_of_a_message_is_that_of_the_earlier_job_with_its_key(
     earlier = await tasks.enqueue(Daily, {"name": "Ada"})
     async with app.get(Database).transaction():
         message = send("daily", name="Ada")
+        enqueued = await tasks.enqueue(Daily, {"name": "Ada"})
         other = send("daily", name="Bob")
         again = send("daily", name="Bob")
         in_thread = await asyncio.to_thread(send, "daily", name="Bob")
 
-    assert message.message_id == earlier
+    assert message.message_id == enqueued == earlier
+    assert not enqueued.is_new
     assert again.message_id == in_thread.message_id == other.message_id
     assert (await tasks.job(other.message_id)).inputs["name"] == "Bob"
     assert await ready(tasks) == 2

@@ -5,13 +5,16 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, cast
 
+import redis
 from plugins.mcp.tests.conftest import request
 
 from actionhero import Action, Call
+from actionhero_mcp.process_messages import ProcessMessages
 from actionhero_redis import plugin as redis_plugin
 from actionhero_redis.testing import redis_server  # noqa: F401 - a fixture
 
 if TYPE_CHECKING:
+    import pytest
     from plugins.mcp.tests.conftest import Reply, Serve, Site
 
     from actionhero_mcp.connection import McpConnection
@@ -93,6 +96,39 @@ async def test_a_level_is_that_of_all_processes(
 
     assert before == ["debug", "warning", "error"]
     assert after == later == ["error"]
+
+
+async def test_a_level_is_read_again_after_a_lost_connection(
+    serve: Serve,
+    redis_server: ThrowAwayRedis,  # noqa: F811 - the fixture
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The announcement of a change may have been missed."""
+    environ = {
+        "ACTIONHERO_REDIS__URL": redis_server.url,
+        "ACTIONHERO_APP__SECRET_KEY": "k" * 64,
+    }
+    async with (
+        serve(redis_plugin, Report, **environ) as first,
+        serve(redis_plugin, Report, **environ) as second,
+    ):
+        client = await connect(first)
+        before = await levels_of(second, client)
+
+        async def lose(*_: object, **__: object) -> None:
+            """Send nothing."""
+
+        monkeypatch.setattr(ProcessMessages, "send", lose)
+        await choose(first, client, "error")
+        missed = await levels_of(second, client)
+        with redis.Redis.from_url(redis_server.url) as connection:
+            connection.execute_command("CLIENT", "KILL", "TYPE", "pubsub")
+        async with asyncio.timeout(20):
+            while (after := await levels_of(second, client)) == before:
+                continue
+
+    assert missed == before == ["debug", "warning", "error"]
+    assert after == ["error"]
 
 
 async def test_a_level_needs_a_session(serve: Serve) -> None:

@@ -38,6 +38,7 @@ from actionhero_web.settings import WebSettings
                 "/a b",
                 "/a%20b",
                 "/a?b",
+                "/:a",
                 "//a",
                 "/a/../b",
                 "/.",
@@ -54,6 +55,14 @@ def test_an_invalid_value_is_refused(name: str, value: Any, message: str) -> Non
         WebSettings(**{name: value})
 
     assert [item["loc"] for item in error.value.errors()] == [(name,)]
+
+
+@pytest.mark.parametrize("path", ["/@me", "/v1:beta", "/a+b;c=1", "/~ada/.hidden", "/a/b.c"])
+def test_a_path_that_clients_send_unchanged_is_accepted(path: str) -> None:
+    """See RFC 3986 §3.3."""
+    settings = WebSettings(prefix=path, static_route=path)
+
+    assert (settings.prefix, settings.static_route) == (path, path)
 
 
 @pytest.mark.parametrize(

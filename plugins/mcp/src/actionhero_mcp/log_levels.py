@@ -37,15 +37,16 @@ class LogLevels:
         #: `None`: the session has not chosen any.
         self._by_session: OrderedDict[str, str | None] = OrderedDict()
         messages.on("log_level", self._handle)
+        messages.on_gap(self._by_session.clear)
 
     async def choose(self, session_id: str, level: str) -> None:
         """Set the level of a session, for its next requests."""
-        self._remember(session_id, level)
         clients = redis_of(self._app)
         if clients is not None:
             key = _key(clients, session_id)
             await clients.execute("SET", key, level, "PX", self._ttl_ms, idempotent=True)
-            await self._messages.send("log_level", session=session_id, level=level)
+        self._remember(session_id, level)
+        await self._messages.send("log_level", session=session_id, level=level)
 
     async def apply(self, peer: Peer) -> Peer:
         """Return a peer with the level of its session, if it has chosen one."""

@@ -33,12 +33,17 @@ class ProcessMessages:
     def __init__(self, app: Application) -> None:
         self._app = app
         self._handlers: dict[str, Handler] = {}
+        self._gap_handlers: list[Callable[[], object]] = []
         self._receiving: asyncio.Task[None] | None = None
         self._handling: set[asyncio.Task[object]] = set()
 
     def on(self, kind: str, handler: Handler) -> None:
         """Call a function with each message of a kind."""
         self._handlers[kind] = handler
+
+    def on_gap(self, handler: Callable[[], object]) -> None:
+        """Call a function when messages may have been missed, as the connection was lost."""
+        self._gap_handlers.append(handler)
 
     def start(self) -> None:
         """Receive messages."""
@@ -79,6 +84,8 @@ class ProcessMessages:
         async with aclosing(channel_messages(clients, self._channel)) as messages:
             async for text in messages:
                 if text is None:
+                    for missed in self._gap_handlers:
+                        missed()
                     continue
                 message = loads(text.encode())
                 handler = self._handlers.get(message.pop("kind"))

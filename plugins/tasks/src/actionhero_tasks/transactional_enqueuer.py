@@ -98,7 +98,7 @@ class TransactionalEnqueuer:
         earlier = {
             job.key: id
             for job in jobs
-            if job.key is not None and (id := self._id_of_message(job.key)) is not None
+            if job.key is not None and (id := await self._earlier_id(job.key)) is not None
         }
         new_jobs = [job for job in jobs if job.key not in earlier]
         new_ids = await self._enqueue(new_jobs) if new_jobs else []
@@ -142,6 +142,14 @@ class TransactionalEnqueuer:
                     return id
             is_open = self._transactions.before_commit(self._enqueue_messages, job)
             return job.id if is_open else None
+
+    async def _earlier_id(self, key: str) -> str | None:
+        """Return the id of the job with a key, if a message of this transaction has it, too."""
+        id = self._id_of_message(key)
+        if id is None:
+            return None
+        # If another job has the key, the message will not be one.
+        return await self._find_key(self._transactions.outbox, key) or id
 
     def _id_of_message(self, key: str) -> str | None:
         """Return the id of the message of the current transaction that has a deduplication key."""
@@ -268,9 +276,9 @@ class TransactionalEnqueuer:
             await outbox.add(TOPIC, messages)
         return ids
 
-    async def _find_key(self, outbox: Outbox, key: str) -> str | None:
+    async def _find_key(self, outbox: Outbox | None, key: str) -> str | None:
         """Return the id of the job with a deduplication key, in the outbox or in the store."""
-        message = await outbox.find_key(TOPIC, key)
+        message = None if outbox is None else await outbox.find_key(TOPIC, key)
         if message is not None:
             return message.id
         # A store that is not available finds the earlier job when the new one is added.

@@ -18,8 +18,8 @@ from actionhero_web.responses.cors import Cors
 from actionhero_web.responses.origins import trusted_origin
 from actionhero_web.responses.response_formats import FORMATS, ResponseFormat
 
-#: A path that clients send as it is, without percent-encoding or resolving it (RFC 3986 §2.3).
-_PATH: Final = re.compile(r"(?:/(?!\.{1,2}(?:/|$))[0-9A-Za-z._~-]+)*")
+#: A path that clients send as it is, without percent-encoding or resolving it (RFC 3986 §3.3).
+_PATH: Final = re.compile(r"(?:/(?!\.{1,2}(?:/|$)|:)[0-9A-Za-z._~!$&'()*+,;=:@-]+)*")
 
 
 class WebSettings(Settings):
@@ -38,7 +38,7 @@ class WebSettings(Settings):
     prefix: str = Field(
         default="/api",
         description="The path prefix of all actions: '/api/v2', of ASCII letters, digits and "
-        "-._~. Empty for none.",
+        "-._~!$&'()*+,;=:@. Empty for none.",
     )
     error_format: Literal["standard", "actionhero"] = Field(
         default="standard",
@@ -224,7 +224,7 @@ class WebSettings(Settings):
         if not _PATH.fullmatch(prefix):
             raise ValueError(
                 f"{prefix!r} is not the path of a request; write '/api' or '/api/v2', with ASCII "
-                "letters, digits and -._~ after each slash"
+                "letters, digits and -._~!$&'()*+,;=:@ after each slash"
             )
         return prefix
 
@@ -234,7 +234,7 @@ class WebSettings(Settings):
         if not (route.startswith("/") and _PATH.fullmatch(route.rstrip("/"))):
             raise ValueError(
                 f"{route!r} is not the path of a request; write '/' or '/static', with ASCII "
-                "letters, digits and -._~ after each slash"
+                "letters, digits and -._~!$&'()*+,;=:@ after each slash"
             )
         return route
 
