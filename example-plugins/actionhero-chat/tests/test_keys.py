@@ -9,6 +9,7 @@ import pytest
 from actionhero import Forbidden, NotFound, Principal, SignInRequired
 from actionhero.testing import running_app
 from actionhero_auth import plugin as auth_plugin
+from actionhero_channels import captured_broadcasts
 from actionhero_channels import plugin as channels_plugin
 from actionhero_chat import plugin as chat_plugin
 from actionhero_chat.ops import users
@@ -104,6 +105,34 @@ async def test_an_administrator_may_revoke_the_keys_of_all_users(environ: dict[s
             await app.connect(principal=session(7)).call("key:revoke", key=key)
         client = app.connect(principal=session(8))
         assert await client.call("key:revoke", key=key) == {"success": True}
+
+
+async def test_an_administrator_may_delete_messages(environ: dict[str, str]) -> None:
+    """Of all users; the readers of the channel are informed."""
+    roles = {
+        "ACTIONHERO_AUTH__ROLES": '{"admin": ["messages:delete"]}',
+        "ACTIONHERO_AUTH__USERS": '{"8": ["admin"]}',
+    }
+    async with running_app(*PLUGINS, environ={**environ, **roles}) as app:
+        inputs = {"name": "Ada", "email": "ada@example.com", "password": PASSWORD}
+        user = (await app.call("user:create", **inputs))["user"]["id"]
+        author = app.connect(principal=session(user))
+        message = (await author.call("message:create", body="Hello"))["message"]["id"]
+        with pytest.raises(SignInRequired):
+            await app.call("message:delete", message=message)
+        with pytest.raises(Forbidden, match="the permission 'messages:delete'"):
+            await author.call("message:delete", message=message)
+        assert await author.call("permissions:list") == {"permissions": []}
+
+        admin = app.connect(principal=session(8))
+        with captured_broadcasts(app) as broadcasts:
+            assert await admin.call("message:delete", message=message) == {"deleted": message}
+
+        assert await admin.call("permissions:list") == {"permissions": ["messages:delete"]}
+        assert [each.message for each in broadcasts] == [{"deleted": message}]
+        assert (await admin.call("messages:list"))["messages"] == []
+        with pytest.raises(NotFound, match=f"Message with id {message} not found"):
+            await admin.call("message:delete", message=message)
 
 
 async def test_the_address_of_the_default_user_gives_no_role(environ: dict[str, str]) -> None:

@@ -162,6 +162,35 @@ async def test_two_windows_exchange_messages_and_show_online_users(
     assert ada.console_messages == []
 
 
+async def test_an_administrator_deletes_messages(
+    context: Any, start_chat: Any, tmp_path: Path
+) -> None:
+    """From all pages; other users have no button for it."""
+    served = start_chat(
+        tmp_path,
+        ACTIONHERO_CHAT__DEFAULT_USER="false",
+        ACTIONHERO_AUTH__ROLES='{"admin": ["messages:delete"]}',
+        ACTIONHERO_AUTH__USERS='{"1": ["admin"]}',
+        ACTIONHERO_WEB__STREAM_GRACE="0.1",
+    ).wait_until_listening()
+    admin, bob = await open_window(context, served), await open_window(context, served)
+    await admin.sign_up("Admin")
+    await bob.sign_up("Bob")
+    await bob.send("first")
+    await bob.send("second")
+    await admin.expect_messages("first", "second")
+    name = "Delete the message of Bob"
+    await expect(bob.page.get_by_role("button", name=name)).to_have_count(0)
+
+    await admin.page.get_by_role("button", name=name).first.click()
+
+    for window in (admin, bob):
+        await window.expect_messages("second")
+    await admin.page.reload()
+    await admin.expect_messages("second")
+    assert admin.console_messages == []
+
+
 async def test_a_user_creates_and_revokes_api_keys(context: Any, served: Any) -> None:
     """A new key is shown until the next change, and works."""
     ada = await open_window(context, served)

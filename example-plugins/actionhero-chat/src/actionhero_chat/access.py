@@ -1,4 +1,4 @@
-"""The scopes of API keys, and the permission and the requirements of actions."""
+"""The scopes of API keys, and the permissions and the requirements of actions."""
 
 from __future__ import annotations
 
@@ -12,9 +12,13 @@ if TYPE_CHECKING:
 #: The scopes of API keys; without any, a key can only read.
 KeyScope = Literal["messages:write"]
 WRITE_MESSAGES: Final[KeyScope] = "messages:write"
-#: The permission to revoke the keys of other users, by `auth.roles` and `auth.users`. No user has a
-#: role by its name or address: every user can take those.
+# The permissions of users are those of `auth.roles` and `auth.users`. No user has a role by its
+# name or address: every user can take those.
+#: The permission to revoke the keys of other users.
 REVOKE_KEYS: Final = "keys:revoke"
+#: The permission to delete messages.
+DELETE_MESSAGES: Final = "messages:delete"
+PERMISSIONS: Final = (REVOKE_KEYS, DELETE_MESSAGES)
 
 
 class SessionRequired(Requirement):

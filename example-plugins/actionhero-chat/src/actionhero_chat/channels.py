@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from actionhero import ChannelRefused
 from actionhero_channels import Channel
-from actionhero_chat.actions.messages import MessageDetails
+from actionhero_chat.actions.messages import MessageDeleted, MessageDetails
 
 if TYPE_CHECKING:
     from actionhero_channels import Subscription
@@ -16,11 +16,11 @@ HISTORY_SIZE = 200
 
 
 class Messages(Channel):
-    """New messages, and the presence of their readers."""
+    """New and deleted messages, and the presence of their readers."""
 
     name = "messages"
     history = HISTORY_SIZE
-    message = MessageDetails
+    message = MessageDetails | MessageDeleted
 
     async def authorize(self, subscription: Subscription) -> None:
         """Require a signed-in user."""

@@ -5,9 +5,9 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any, ClassVar, TypedDict
 
-from actionhero import Action, Call, Field, Inputs, NotFound, Scope
+from actionhero import Action, Call, Field, Inputs, NotFound, Permission, Scope
 from actionhero_channels import Channels
-from actionhero_chat.access import WRITE_MESSAGES
+from actionhero_chat.access import DELETE_MESSAGES, WRITE_MESSAGES
 from actionhero_chat.fields import IntRange, RowId, Text
 from actionhero_chat.ops import messages, users
 from actionhero_db import Database, Page, Pagination
@@ -31,6 +31,12 @@ class MessageDetails(TypedDict):
     """The result of `message:view`, and the broadcast of a message."""
 
     message: messages.MessageWithAuthor
+
+
+class MessageDeleted(TypedDict):
+    """The result of `message:delete`, and its broadcast: the id of the deleted message."""
+
+    deleted: int
 
 
 class MessageList(TypedDict):
@@ -77,12 +83,12 @@ class MessageCreate(Action):
 
     async def run(self, inputs: MessageCreateInputs, call: Call) -> MessageCreated:
         message, author = await messages.create(call.session["userId"], inputs.body)
-        await _broadcast(call, message, author)
+        await _broadcast_message(call, message, author)
         return {"message": message}
 
 
 class MessageViewInputs(Inputs):
-    """The inputs of `message:view`."""
+    """The inputs of `message:view` and `message:delete`."""
 
     message: RowId = Field(description="The id of the message.")
 
@@ -98,6 +104,22 @@ class MessageView(Action):
 
     async def run(self, inputs: MessageViewInputs) -> MessageDetails:
         return {"message": await messages.find(inputs.message)}
+
+
+class MessageDelete(Action):
+    """Delete a message of any user, and remove it from the pages of its readers."""
+
+    name = "message:delete"
+    web = Route.delete("/message/{message}")
+    openapi = Operation(errors=[NotFound], examples={"an unknown one": {"message": 2147483647}})
+    requires = Scope(WRITE_MESSAGES) & Permission(DELETE_MESSAGES)
+    middleware = [RequireSession()]
+
+    async def run(self, inputs: MessageViewInputs, call: Call) -> MessageDeleted:
+        await messages.delete(inputs.message)
+        deleted: MessageDeleted = {"deleted": inputs.message}
+        await _broadcast(call, deleted, call.principal.user)
+        return deleted
 
 
 class MessagesListInputs(Page):
@@ -155,7 +177,7 @@ class MessagesHello(Action):
         greeting = f"Hello! The current time is {time}"
         admin = await users.find_default()
         if admin is not None:
-            await _broadcast(call, *await messages.create(admin.id, greeting))
+            await _broadcast_message(call, *await messages.create(admin.id, greeting))
         return {"message": greeting}
 
 
@@ -165,9 +187,13 @@ class MessagesHelloEveryMinute(MessagesHello):
     task = {"every": timedelta(minutes=1)}
 
 
-async def _broadcast(call: Call, message: messages.MessageData, author: str) -> None:
-    """Broadcast a message after the commit, so that a failed broadcast rolls nothing back."""
-    payload: MessageDetails = {"message": {**message, "user_name": author}}
+async def _broadcast_message(call: Call, message: messages.MessageData, author: str) -> None:
+    details: MessageDetails = {"message": {**message, "user_name": author}}
+    await _broadcast(call, details, message["user_id"])
+
+
+async def _broadcast(call: Call, payload: MessageDetails | MessageDeleted, user: Any) -> None:
+    """Broadcast a change after the commit, so that a failed broadcast rolls nothing back."""
     await call.get(Database).after_commit(
-        call.get(Channels).broadcast, "messages", payload, f"user:{message['user_id']}"
+        call.get(Channels).broadcast, "messages", payload, f"user:{user}"
     )

@@ -19,7 +19,7 @@ from actionhero import (
     TypedError,
 )
 from actionhero_auth import Passwords
-from actionhero_chat.access import NoApiKey
+from actionhero_chat.access import PERMISSIONS, NoApiKey
 from actionhero_chat.fields import (
     Email,
     Name,
@@ -134,6 +134,24 @@ class UserView(Action):
 
     async def run(self, inputs: UserViewInputs) -> PublicUserResult:
         return {"user": users.serialize_public(await users.find(inputs.user))}
+
+
+class PermissionsResult(TypedDict):
+    """The result of `permissions:list`."""
+
+    permissions: list[str]
+
+
+class PermissionsList(Action):
+    """List the permissions that an operator has given you."""
+
+    name = "permissions:list"
+    web = Route.get("/permissions")
+    openapi = Operation(errors=[])
+    middleware = [RequireSession()]
+
+    async def run(self, call: Call) -> PermissionsResult:
+        return {"permissions": [name for name in PERMISSIONS if await call.has_permission(name)]}
 
 
 def _no_values_error(call: Call) -> TypedError:

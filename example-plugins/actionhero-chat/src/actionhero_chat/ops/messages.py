@@ -86,6 +86,16 @@ async def fetch_page(page: Page) -> tuple[list[MessageWithAuthor], Pagination]:
     return await page.fetch_rows(Message.all().order_by("-id"), MessageWithAuthor)
 
 
+async def delete(id: int) -> None:
+    """Delete a message.
+
+    Raises:
+        NotFound: No message has that id.
+    """
+    if not await Message.filter(id=id).delete():
+        raise NotFound(f"Message with id {id} not found")
+
+
 async def delete_older_than(age: timedelta) -> int:
     """Delete the messages that are older than `age`, and return their number."""
     return await Message.filter(created_at__lt=now() - age).delete()

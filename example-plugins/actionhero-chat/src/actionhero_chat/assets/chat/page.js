@@ -14,6 +14,7 @@ const SIGNED_OUT_ERRORS = new Set(["CONNECTION_SESSION_NOT_FOUND", "CONNECTION_C
 const byId = (id) => document.getElementById(id);
 const userNames = new Map();
 const messageIds = new Set();
+let canDelete = false;
 let currentUser = JSON.parse(localStorage.getItem("me") ?? "null");
 let isSignUp = false;
 /** While a user is signed in. */
@@ -38,7 +39,11 @@ async function start() {
 
 async function showChat() {
   // Over HTTP, to check that the session of the cookie is still valid.
-  const { messages } = await request("GET", `/messages/list?limit=${PAGE_SIZE}`);
+  const [{ messages }, { permissions }] = await Promise.all([
+    request("GET", `/messages/list?limit=${PAGE_SIZE}`),
+    request("GET", "/permissions"),
+  ]);
+  canDelete = permissions.includes("messages:delete");
   userNames.set(currentUser.id, currentUser.name);
   byId("my-name").textContent = currentUser.name;
   show("me", true);
@@ -154,10 +159,36 @@ function addMessage(message) {
   const body = createElement("span", "body", message.body);
   body.dir = "auto";
   item.append(createElement("span", "author", message.user_name), time, body);
+  if (canDelete) {
+    item.append(createDeleteButton(message));
+  }
   insert(item);
   if (isAtEnd || message.user_id === currentUser?.id) {
     list.scrollTop = list.scrollHeight;
   }
+}
+
+function createDeleteButton({ id, user_name }) {
+  const button = createElement("button", "quiet", "Delete");
+  button.type = "button";
+  button.setAttribute("aria-label", `Delete the message of ${user_name}`);
+  button.addEventListener("click", async () => {
+    byId("compose-error").textContent = "";
+    try {
+      await request("DELETE", `/message/${id}`);
+      removeMessage(id);
+      byId("messages").focus();
+    } catch (error) {
+      byId("compose-error").textContent = error.message;
+    }
+  });
+  return button;
+}
+
+/** Remove a message that was deleted; it is not added again. */
+function removeMessage(id) {
+  messageIds.add(id);
+  byId("messages").querySelector(`[data-id="${id}"]`)?.remove();
 }
 
 /** Add a page of messages, newest first, without announcing them to a screen reader. */
@@ -219,7 +250,9 @@ function connect() {
   client = new ActionHeroClient();
   client.on("state", ({ state }) => showState(state));
   const channel = client.subscribe(CHANNEL, { loadMembers });
-  channel.on("message", ({ message }) => addMessage(message.message));
+  channel.on("message", ({ message: change }) => {
+    "deleted" in change ? removeMessage(change.deleted) : addMessage(change.message);
+  });
   channel.on("gap", loadMissing);
   channel.on("presence", () => showMembers(channel));
   channel.on("end", ({ error }) => error && handleEnd(error));
