@@ -144,12 +144,16 @@ class TypedError(Exception):
         self.key = key
         self.value = value
         self.problems = problems
-        self.retry_after_seconds = (
-            None
-            if retry_after_seconds is None
+        if retry_after_seconds is not None and not (
+            # Most are, and a limit refuses many calls.
+            isinstance(retry_after_seconds, int)
+            and 0 <= retry_after_seconds <= MAX_RETRY_AFTER_SECONDS
+        ):
             # In this order, not a number becomes 0.
-            else math.ceil(min(max(0, retry_after_seconds), MAX_RETRY_AFTER_SECONDS))
-        )
+            retry_after_seconds = math.ceil(
+                min(max(0, retry_after_seconds), MAX_RETRY_AFTER_SECONDS)
+            )
+        self.retry_after_seconds = retry_after_seconds
         self.challenge = challenge
 
 
