@@ -37,8 +37,8 @@ PHASES = ("--phases", "examples,coverage,fuzzing")
 SLOW = ("status:live", "streaming:counter")
 #: It would end the session that all requests share.
 SIGN_OUT = "session:destroy"
-#: Operations of the chat that never succeed: identifiers of keys are random, so no generated request
-#: has one, and no user has the permission to delete messages.
+#: Operations of the chat that never succeed: identifiers of keys are random, so no request has one,
+#: and no user has the permission to delete messages.
 NEVER_SUCCESSFUL = {"key:revoke", "message:delete"}
 #: Operations of the specimen that never succeed.
 ALWAYS_REFUSED = {"book:edit"}
