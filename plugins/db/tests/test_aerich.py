@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from actionhero import ConfigurationError
+from actionhero_db.migrations.aerich_decisions import drops
 from actionhero_db.migrations.errors import MigrationFailed, MigrationRefused
 
 ONE = """
@@ -18,6 +19,8 @@ class Note(Model):
         table = "note"
 """
 TWO = ONE.replace("max_length=20)", "max_length=20)\n    stars = fields.IntField(default=1)")
+
+THREE = TWO.replace("default=1)", "default=1)\n    more = fields.IntField(null=True)")
 
 
 async def make(notebook: Any, models: str, name: str) -> Any:
@@ -190,6 +193,8 @@ CREATE TRIGGER of_note BEFORE INSERT ON note FOR EACH ROW BEGIN
     IF NEW.text <> '' THEN SET NEW.text = CONCAT(NEW.text, ';'); END IF;
     BEGIN SET NEW.text = CASE WHEN TRUE THEN NEW.text END; END;
 END;
+CREATE TRIGGER stars_of_note BEFORE INSERT ON note FOR EACH ROW
+IF NEW.stars < 0 THEN SET NEW.stars = 0; SET NEW.text = ''; END IF;
 INSERT INTO note (text) VALUES ('it\\'s'), ("2"); -- it's the end
 """
 
@@ -200,12 +205,12 @@ INSERT INTO note (text) VALUES ('it\\'s'), ("2"); -- it's the end
     ids=["postgres", "mysql"],
     indirect=["each_url"],
 )
-async def test_scripts_are_split_by_the_rules_of_their_database(notebook: Any, script: str) -> None:
+async def test_scripts_contain_bodies_of_functions_and_triggers(notebook: Any, script: str) -> None:
     """aerich itself runs them whole, so a project may have any of them."""
     await make(notebook, ONE, "init")
     path = await make(notebook, TWO, "stars")
     up, end, down = path.read_text().partition('"""\n\n\nasync def down')
-    path.write_text("".join([up, ";", script.replace("\\", "\\\\"), end, down]))
+    path.write_text("".join([up, script.replace("\\", "\\\\"), end, down]))
 
     await migrate(notebook)
 
@@ -247,8 +252,22 @@ async def test_one_connection_of_the_application_suffices(notebook: Any) -> None
     assert [line.rpartition(": ")[2] for line in lines] == ["done"]
 
 
+@pytest.mark.parametrize("each_url", ["mysql"], indirect=True)
+async def test_an_error_of_a_later_statement_is_reported(notebook: Any) -> None:
+    """On MySQL, a script is run whole."""
+    await make(notebook, ONE, "init")
+    path = await make(notebook, TWO, "stars")
+    up, end, down = path.read_text().partition('"""\n\n\nasync def down')
+    path.write_text(f"{up}UPDATE nowhere SET x = 1; SELECT 1;{end}{down}")
+
+    with pytest.raises(MigrationFailed, match=r"stars failed: .*nowhere.*; its completed state"):
+        await migrate(notebook)
+
+    assert await applied_states(notebook) == [True, False]
+
+
 async def test_a_sqlite_file_is_copied_before_rows_are_deleted(sqlite_notebook: Any) -> None:
-    """Backward and forward; a migration that deletes nothing makes no copy."""
+    """Backward and forward; a migration that only adds something makes no copy."""
     notebook = sqlite_notebook
     await make(notebook, ONE, "init")
     path = await make(notebook, TWO, "stars")
@@ -270,26 +289,128 @@ async def test_a_sqlite_file_is_copied_before_rows_are_deleted(sqlite_notebook: 
     assert await notebook.run("SELECT stars FROM note") == [{"stars": 5}]
 
 
-async def test_python_code_of_a_file_runs_once(notebook: Any) -> None:
-    """It does not run when a file is only read, as for the status."""
+@pytest.mark.parametrize(
+    "statement",
+    ["ALTER TABLE note DROP stars", "-- none\nUPDATE note SET stars = 0", "DELETE FROM note"],
+    ids=["drop", "update", "delete"],
+)
+async def test_a_sqlite_file_is_copied_before_sql_of_yours(
+    sqlite_notebook: Any, statement: str
+) -> None:
+    """A word such as COLUMN is optional, and statements without a drop delete values as well."""
+    notebook = sqlite_notebook
     await make(notebook, ONE, "init")
+    await make(notebook, TWO, "stars")
     await migrate(notebook)
-    path = await make(notebook, TWO, "stars")
-    code = "await db.execute_query(\"INSERT INTO note (text) VALUES ('once')\")"
-    path.write_text(path.read_text().replace("    return", f"    {code}\n    return", 1))
+    await notebook.run("INSERT INTO note (text, stars) VALUES ('hello', 5)")
+    path = await make(notebook, THREE, "more")
+    up, end, down = path.read_text().partition('"""\n\n\nasync def down')
+    path.write_text(f"{up};\n{statement};{end}{down}")
+
+    lines = await migrate(notebook)
+
+    (copy,) = (line.rpartition(" ")[2] for line in lines if line.startswith("copied"))
+    notebook.url = f"sqlite://{copy}"
+    assert await notebook.run("SELECT stars FROM note") == [{"stars": 5}]
+
+
+@pytest.mark.parametrize(
+    ("statement", "deleted"),
+    [
+        ("DROP TABLE a, IF_B , `c` CASCADE", ["a", "IF_B", "c"]),
+        ('drop table if exists "s"."a b"', ["s.a b"]),
+        ("ALTER TABLE a DROP b", ["a.b"]),
+        (
+            'ALTER TABLE IF EXISTS ONLY "a" DROP COLUMN IF EXISTS "b", DROP c CASCADE',
+            ["a.b", "a.c"],
+        ),
+        ("ALTER TABLE a ADD x numeric(9, 2), DROP COLUMN b", ["a.b"]),
+        ("ALTER TABLE a DROP key, DROP index CASCADE", ["a.key", "a.index"]),
+        ("ALTER TABLE [a] DROP [b]", ["a.b"]),
+        ("ALTER TABLE a DROP CONSTRAINT IF EXISTS b, DROP PRIMARY KEY, DROP  KEY b", []),
+        ("ALTER TABLE a DROP INDEX `b`, DROP FOREIGN KEY `b`, DROP CHECK b", []),
+        ("ALTER TABLE a ALTER b DROP NOT NULL, ALTER COLUMN b DROP DEFAULT", []),
+    ],
+)
+def test_deletions_are_recognized(statement: str, deleted: list[str]) -> None:
+    """Those of tables and columns, in the notations of all databases."""
+    assert drops([statement]) == [
+        f"deletes the values of column {name.split('.')[1]!r} of table {name.split('.')[0]!r}"
+        if statement.startswith("ALTER")
+        else f"deletes the rows of table {name!r}"
+        for name in deleted
+    ]
+
+
+#: Python code that adds 1 to all stars, in the ways to reach the database.
+CODE = {
+    "client": "await db.execute_query('UPDATE note SET stars = stars + 1')",
+    "model": "await Note.filter(id__gt=0).update(stars=F('stars') + 1)",
+    "transaction": (
+        "async with in_transaction() as inner:\n"
+        "        await inner.execute_query('UPDATE note SET stars = stars + 1')"
+    ),
+    "handled": (
+        "with suppress(Exception):\n"
+        "        await Note.filter(id=0).count()\n"
+        "    await Note.filter(id__gt=0).update(stars=F('stars') + 1)"
+    ),
+    "task": (
+        "async with asyncio.TaskGroup() as group:\n"
+        "        group.create_task(add())\n\n"
+        "async def add():\n"
+        "    await Note.filter(id__gt=0).update(stars=F('stars') + 1)"
+    ),
+}
+IMPORTS = """
+import asyncio
+from contextlib import suppress
+from tortoise.expressions import F
+from tortoise.transactions import in_transaction
+from MODULE import Note
+"""
+
+
+async def make_with_code(notebook: Any, code: str) -> Any:
+    """Apply a migration, insert a row, and write a migration with Python code."""
+    await make(notebook, TWO, "init")
+    await migrate(notebook)
+    await notebook.run("INSERT INTO note (text, stars) VALUES ('hello', 5)")
+    path = await make(notebook, THREE, "more")
+    code, _, function = code.partition("\n\n")
+    head, upgrade, rest = path.read_text().partition("async def upgrade")
+    rest = rest.replace("    return", f"    {code}\n    return", 1)
+    imports = IMPORTS.replace("MODULE", notebook.models.modules[0])
+    path.write_text(f"{imports}{head}{function}\n\n{upgrade}{rest}")
+    return path
+
+
+@pytest.mark.parametrize("code", CODE.values(), ids=list(CODE))
+async def test_python_code_of_a_file_runs_once(notebook: Any, code: str) -> None:
+    """It does not run when a file is only read, as for the status."""
+    path = await make_with_code(notebook, code)
     engine = notebook.engine(migrations="aerich")
 
     destructive = await engine.destructive()
     sql = await engine.sql("notes", "1_", backward=False)
-    before = await notebook.count("note")
+    before = await notebook.run("SELECT stars FROM note")
     *copied, last = await migrate(notebook)
 
     assert destructive == []
     assert sql == ["-- (Python code that uses the database)"]
-    assert before == 0
+    assert before == [{"stars": 5}]
     assert len(copied) == notebook.url.startswith("sqlite")
     assert last == f"notes.{path.stem}: done"
-    assert await notebook.count("note") == 1
+    assert await notebook.run("SELECT stars FROM note") == [{"stars": 6}]
+
+
+async def test_the_trial_runs_python_code_in_its_own_database(notebook: Any) -> None:
+    """Code that uses the models changes nothing in the tables of the application."""
+    await make_with_code(notebook, CODE["model"])
+    models = THREE.replace("null=True)", "null=True)\n    other = fields.IntField(null=True)")
+
+    assert await make(notebook, models, "other") is not None
+    assert await notebook.run("SELECT stars FROM note") == [{"stars": 5}]
 
 
 async def applied_states(notebook: Any) -> list[bool]:

@@ -18,8 +18,21 @@ from aerich.utils import get_models_describe
 from tortoise.exceptions import OperationalError
 from tortoise.transactions import in_transaction
 
-from actionhero_db.migrations.aerich_decisions import answers, decide, drops, previous_models
+from actionhero_db.migrations.aerich_decisions import (
+    answers,
+    decide,
+    drops,
+    may_damage,
+    previous_models,
+)
 from actionhero_db.migrations.aerich_run import AerichRun, open_run
+from actionhero_db.migrations.aerich_scripts import (
+    connected,
+    read_script,
+    run_step,
+    script_of,
+    steps_of,
+)
 from actionhero_db.migrations.decisions import Decisions
 from actionhero_db.migrations.engine import (
     Engine,
@@ -44,7 +57,6 @@ if TYPE_CHECKING:
     from pathlib import Path
     from types import ModuleType
 
-    from tortoise.backends.base.client import BaseDBAsyncClient
     from tortoise.models import Model
 
     from actionhero_db.migrations.engine import Report
@@ -98,8 +110,8 @@ class AerichEngine(Engine):
                 applied = await run.applied(label)
                 for name, module in run.files(label).items():
                     if name not in applied:
-                        statements = await _read_statements(module, run.client)
-                        phrases += [f"{label}.{name}: {text}" for text in drops(statements or ())]
+                        statements = await self._read(run, module) or ()
+                        phrases += [f"{label}.{name}: {text}" for text in drops(statements)]
             return phrases
 
     async def changed_labels(self) -> list[str]:
@@ -126,7 +138,8 @@ class AerichEngine(Engine):
                 if not version:
                     return None
                 path = folder / version
-                statements = await _statements(run.files(label)[path.stem], run.client)
+                script = await script_of(run.files(label)[path.stem], run.client)
+                statements = statements_in(script, self.database.dialect)
                 self._reject_failing(statements)
                 await _try(run, label, path.stem, note)
                 decisions.accept(drops(statements), note)
@@ -209,8 +222,10 @@ class AerichEngine(Engine):
             run.check_label(label)
             files = run.files(label)
             module = files[find_migration(label, name, list(files))]
-            statements = await _read_statements(module, run.client, backward=backward)
-            return ["-- (Python code that uses the database)"] if statements is None else statements
+            script = await read_script(run, module, backward=backward)
+            if script is None:
+                return ["-- (Python code that uses the database)"]
+            return steps_of(script, self.database.dialect)
 
     async def _prepare(
         self, run: AerichRun, versions: list[_Version], report: Report, *, backward: bool
@@ -218,18 +233,24 @@ class AerichEngine(Engine):
         """Report what migrations delete, and copy a SQLite file that they may damage."""
         risky: list[_Version] = []
         for version in versions:
-            statements = await _read_statements(version.module, run.client, backward=backward)
-            phrases = drops(statements or ())
-            if phrases or statements is None:
+            statements = await self._read(run, version.module, backward=backward)
+            if statements is None or any(map(may_damage, statements)):
                 risky.append(version)
-            for phrase in phrases:
+            for phrase in drops(statements or ()):
                 report(f"{version}: {phrase}")
         if risky:
             command = "rollback" if backward else "migrate"
             await self._copy_file(command, risky[0].label, risky[0].name, report)
 
+    async def _read(
+        self, run: AerichRun, module: ModuleType, *, backward: bool = False
+    ) -> list[str] | None:
+        """Return the statements of a file; `None` if its Python code uses the database."""
+        script = await read_script(run, module, backward=backward)
+        return None if script is None else statements_in(script, self.database.dialect)
+
     async def _execute(self, run: AerichRun, version: _Version, *, backward: bool) -> None:
-        label, statement = version.label, ""
+        label, step = version.label, ""
         # A setting of aerich's files, for statements that a server refuses in a transaction.
         atomic = getattr(version.module, "RUN_IN_TRANSACTION", True)
         try:
@@ -238,12 +259,13 @@ class AerichEngine(Engine):
                 if atomic
                 else contextlib.nullcontext(run.client)
             ) as client:
-                statements = await _statements(version.module, client, backward=backward)
-                if backward and not statements:
+                script = await script_of(version.module, client, backward=backward)
+                steps = steps_of(script, self.database.dialect)
+                if backward and not steps:
                     raise MigrationFailed("it has no downgrade")
-                for statement in statements:
-                    await _run_statement(client, statement)
-                statement = ""
+                for step in steps:
+                    await run_step(client, step)
+                step = ""
                 if self.database.dialect is Dialect.SQLITE:
                     _, broken = await client.execute_query("PRAGMA foreign_key_check")
                     if broken:
@@ -257,53 +279,15 @@ class AerichEngine(Engine):
                     content = get_models_describe(label)
                     await Aerich.create(version=f"{version.name}.py", app=label, content=content)
         except Exception as error:
-            place = f" at: {statement.splitlines()[0]}" if statement else ""
+            is_mysql = self.database.dialect is Dialect.MYSQL
+            # A step on MySQL has all statements, and not only the one that failed.
+            place = f" at: {step.splitlines()[0]}" if step and not is_mysql else ""
             result = "it was rolled back, and earlier migrations stay applied"
-            if self.database.dialect is Dialect.MYSQL or not atomic:
+            if is_mysql or not atomic:
                 result = "its completed statements stay: fix the tables by hand"
             raise MigrationFailed(
                 f"migration {version} failed{place}: {error}; {result}"
             ) from error
-
-
-class _DatabaseUsed(Exception):
-    """Raised when the Python code of a file uses the database while the file is only read."""
-
-
-class _Unusable:
-    """Stands in for a client in a file that is only read, whose code would run twice otherwise."""
-
-    def __init__(self, client: BaseDBAsyncClient) -> None:
-        self._client = client
-
-    def __getattr__(self, name: str) -> Any:
-        if name.startswith("execute_") or name in {"acquire_connection", "_in_transaction"}:
-            raise _DatabaseUsed
-        return getattr(self._client, name)
-
-
-async def _read_statements(
-    module: ModuleType, client: BaseDBAsyncClient, *, backward: bool = False
-) -> list[str] | None:
-    """Return the statements of a file; `None` if its Python code uses the passed client."""
-    try:
-        return await _statements(module, _Unusable(client), backward=backward)
-    except _DatabaseUsed:
-        return None
-
-
-async def _statements(module: ModuleType, client: Any, *, backward: bool = False) -> list[str]:
-    script = await (module.downgrade if backward else module.upgrade)(client)
-    return statements_in(script, client.capabilities.dialect)
-
-
-async def _run_statement(client: BaseDBAsyncClient, statement: str) -> None:
-    if client.capabilities.dialect == Dialect.SQLITE:
-        # Not as a script: sqlite3 commits before it.
-        await client.execute_query(statement)
-    else:
-        # As aerich does: not every statement can be prepared.
-        await client.execute_script(statement)
 
 
 async def _try(run: AerichRun, label: str, name: str, note: Report | None) -> None:
@@ -316,15 +300,17 @@ async def _try(run: AerichRun, label: str, name: str, note: Report | None) -> No
         async with open_scratch(run.client) as client:
             for each in run.labels:
                 for version, module in run.files(each).items():
-                    for statement in await _statements(module, client):
+                    with connected(run, client):
+                        script = await script_of(module, client)
+                    for step in steps_of(script, client.capabilities.dialect):
                         try:
-                            await _run_statement(client, statement)
+                            await run_step(client, step)
                         except OperationalError as error:
                             if (each, version) != (label, name):
                                 raise TrialImpossible(f"{each}.{version}: {error}") from error
                             raise MigrationRefused(
                                 f"aerich's statement fails on {client.capabilities.dialect}: "
-                                f"{statement}: {error}; use the engine tortoise"
+                                f"{step}: {error}; use the engine tortoise"
                             ) from error
     except TrialImpossible as error:
         if note is not None:

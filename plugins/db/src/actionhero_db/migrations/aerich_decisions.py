@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import re
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 from unittest import mock
 
 from aerich.migrate import Migrate
@@ -18,16 +18,41 @@ if TYPE_CHECKING:
 
 #: aerich's question about a rename.
 _QUESTION = re.compile(r"\((?P<model>[^)]+)\) Rename (?P<old>\w+) to (?P<new>\w+)\?")
-#: A statement that deletes values, of aerich or written by hand.
-_DROP = re.compile(
-    r"""
-    \b DROP \s+ TABLE \s+ (?: IF \s+ EXISTS \s+ )? (?P<dropped> [\w."`]+ )
-    | \b ALTER \s+ TABLE \s+ (?P<table> [\w."`]+ ) \s+
-      DROP \s+ COLUMN \s+ (?: IF \s+ EXISTS \s+ )? (?P<column> [\w"`]+ )
+#: The name of a table or column, with its schema.
+_PART: Final = r"""(?: "[^"]*" | `[^`]*` | \[[^\]]*\] | [\w$]+ )"""
+_NAME: Final = rf"(?: {_PART} (?: \s* \. \s* {_PART} )* )"
+_FLAGS: Final = re.VERBOSE | re.IGNORECASE
+#: A statement that deletes values, of aerich or written by hand, or may do so.
+_DROP: Final = re.compile(
+    rf"""
+    \b DROP \s+ TABLE \s+ (?: IF \s+ EXISTS \s+ )?
+       (?P<dropped> {_NAME} (?: \s* , \s* {_NAME} )* )
+    | \b ALTER \s+ TABLE \s+ (?: IF \s+ EXISTS \s+ )? (?: ONLY \s+ )?
+         (?P<table> {_NAME} ) \s+ (?P<actions> [^;]* )
     """,
-    re.VERBOSE | re.IGNORECASE,
+    _FLAGS,
 )
-_QUOTES = str.maketrans("", "", '"`')
+_TABLE: Final = re.compile(_NAME, _FLAGS)
+#: A dropped column. The word COLUMN is optional, as INDEX and the like are not.
+_COLUMN: Final = re.compile(
+    rf"""
+    (?: \A | , ) \s* DROP \s+
+    (?: COLUMN \s+
+      | (?! (?: CHECK | COLUMN | CONSTRAINT | FOREIGN | INDEX | KEY | PARTITION | PRIMARY ) \s+
+            (?! (?: CASCADE | RESTRICT ) \b ) [\w"`\[] ) )
+    (?: IF \s+ EXISTS \s+ )? (?P<column> {_NAME} )
+    """,
+    _FLAGS,
+)
+#: A statement that only adds something, after comments.
+_ADDITION: Final = re.compile(
+    rf"""
+    (?: \s | -- [^\n]* | /\* .*? (?: \*/ | \Z ) )*+
+    (?: \Z | CREATE \b | ALTER \s+ TABLE \s+ {_NAME} \s+ ADD \b )
+    """,
+    _FLAGS | re.DOTALL,
+)
+_QUOTES: Final = str.maketrans("", "", '"`[]')
 
 _Models = dict[str, dict[str, Any]]
 
@@ -101,18 +126,29 @@ def previous_models() -> _Models:
 
 def drops(statements: Iterable[str]) -> list[str]:
     """Return a phrase for each table and column that statements delete."""
-    phrases = []
-    for statement in statements:
-        for match in _DROP.finditer(statement):
-            dropped, table, column = (
-                repr((name or "").translate(_QUOTES)) for name in match.groups()
-            )
-            phrases.append(
-                f"deletes the rows of table {dropped}"
-                if match["dropped"]
-                else f"deletes the values of column {column} of table {table}"
-            )
-    return phrases
+    return [
+        phrase
+        for statement in statements
+        for match in _DROP.finditer(statement)
+        for phrase in _phrases(match)
+    ]
+
+
+def _phrases(drop: re.Match[str]) -> Iterator[str]:
+    for table in _TABLE.findall(drop["dropped"] or ""):
+        yield f"deletes the rows of table {_unquoted(table)!r}"
+    for column in _COLUMN.finditer(drop["actions"] or ""):
+        name, table = _unquoted(column["column"]), _unquoted(drop["table"])
+        yield f"deletes the values of column {name!r} of table {table!r}"
+
+
+def may_damage(statement: str) -> bool:
+    """Return whether a statement for SQLite may delete or change values."""
+    return not _ADDITION.match(statement)
+
+
+def _unquoted(name: str) -> str:
+    return name.translate(_QUOTES)
 
 
 def _fields(model: dict[str, Any]) -> dict[str, Any]:

@@ -9,8 +9,10 @@ from typing import Final
 from actionhero_db.url import Dialect
 
 #: What follows the comments and texts of each dialect: words that enclose statements, and marks.
+#: After a dot, a word is a name, as in `NEW.end`.
 _REST: Final = r"""
-    | (?P<word> (?i: END \s+ (?: CASE | FOR | IF | LOOP | REPEAT | WHILE ) \b ) | [^\W\d] [\w$]* )
+    | (?P<word> (?i: END \s+ (?: CASE | FOR | IF | LOOP | REPEAT | WHILE ) \b )
+              | \.? [^\W\d] [\w$]* )
     | (?P<mark> [;()] )
 """
 #: Texts may contain semicolons. The last one may have no end: the server reports it.
@@ -53,7 +55,8 @@ def statements_in(sql: str, dialect: str) -> list[str]:
     """Split a script into statements.
 
     Semicolons in texts, comments, parentheses, and the bodies of functions and triggers are no
-    ends. A comment alone is no statement, except on SQLite: other drivers refuse to run it.
+    ends, but the bodies of MySQL without BEGIN are cut. A comment alone is no statement, except on
+    SQLite: other drivers refuse to run it.
 
     Args:
         sql: The script.
