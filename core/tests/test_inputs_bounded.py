@@ -5,10 +5,18 @@ from __future__ import annotations
 import enum
 import json
 from collections import Counter, OrderedDict, deque
-from typing import TYPE_CHECKING, Annotated, Any, Literal, NamedTuple
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, NamedTuple
 
 import pytest
-from pydantic import BaseModel, ConfigDict, Json, ValidationError, create_model, field_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Json,
+    ValidationError,
+    create_model,
+    field_validator,
+    model_validator,
+)
 
 from actionhero import Action, Field, Inputs, InvalidInput, Secret
 from actionhero.inputs import validation, validators
@@ -69,6 +77,13 @@ class Closed(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     x: int
+
+
+class ClosedPair(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+    value: Any
+    other: int = 0
 
 
 class Pair(NamedTuple):
@@ -227,6 +242,11 @@ def created(monkeypatch: pytest.MonkeyPatch) -> list[tuple[int, int]]:
         (Branch, binary_tree(12)),
         (dict[str, Closed], {"k" * 900: {str(number): 1 for number in range(20_000)}}),
         (dict[str, Pair], {"k" * 900: [1] * 20_000}),
+        (list[Pair], [[]] * 9000),
+        (list[tuple[int, int, int, int]], [[]] * 9000),
+        (list[tuple[int, int, int, int]], [["x"]] * 4000),
+        (Json[list[tuple[int, int, int, int]]], json.dumps([[]] * 9000)),
+        (Closed, {"x": 1, **{str(number): 1 for number in range(20_000)}}),
         (dict[str, list[int]], {"k" * 50_000: ["x"] * 1000}),
         (dict[str, dict[str, Six]], {"k" * 50_000: {str(number): {} for number in range(100)}}),
     ],
@@ -245,6 +265,100 @@ def test_validation_stops_before_it_has_too_many_errors(
         assert len(raised.value.problems) <= MAX_PROBLEMS
     assert max(errors for errors, _ in created) <= MAX_ERRORS
     assert max(length for _, length in created) <= 10_000_000
+
+
+def test_undeclared_inputs_are_bounded(created: list[tuple[int, int]]) -> None:
+    """Also of a model that contains no other value of any length."""
+    schema = InputSchema(ClosedPair)
+    values = {str(number): 1 for number in range(20_000)} | {"value": 1}
+
+    for payload in payloads(values):
+        with pytest.raises(InvalidInput, match="errors are listed for smaller inputs only"):
+            payload.parse(schema)
+
+    assert max(errors for errors, _ in created) <= MAX_ERRORS
+
+
+@pytest.mark.parametrize("closed", [{"x": 1}, {"x": 1, "unknown": 1}])
+def test_errors_beside_objects_that_refuse_undeclared_names_are_listed(closed: Any) -> None:
+    """One object that is large is no reason to hide the errors of others."""
+
+    class Import(Inputs):
+        model_config = ConfigDict(extra="forbid")
+
+        table: dict[str, int]
+        closed: Closed
+        other: int = 0
+
+    class OpenImport(Import):
+        model_config = ConfigDict(extra="ignore")
+
+    table: dict[str, Any] = {str(number): 1 for number in range(20_000)}
+    values = {"table": table | {"17": "x"}, "closed": closed}
+    for type_ in (Import, OpenImport):
+        for payload in payloads(values):
+            with pytest.raises(InvalidInput) as raised:
+                payload.parse(InputSchema(type_))
+
+            assert [problem.pointer for problem in raised.value.problems] == ["/table/17"]
+
+
+class Search(Inputs):
+    """Its validator changes its argument, and counts its calls."""
+
+    calls: ClassVar[int] = 0
+
+    tags: list[str] = []
+    q: str
+    n: int
+    other: int = 0
+
+    @model_validator(mode="before")
+    @classmethod
+    def rename(cls, data: Any) -> Any:
+        cls.calls += 1
+        data["q"] = data.pop("query")
+        return data
+
+
+@pytest.mark.parametrize(
+    ("values", "pointers", "calls"),
+    [
+        ({"query": "a", "n": "x"}, ["/n"], 1),
+        ({"query": 1, "n": "x"}, ["/q", "/n"], 1),
+        ({"query": "a", "n": "x", "tags": ["a"] * 500}, ["/n"], 1),
+        ({"query": "a", "n": "x", "tags": [1] * 2 * MANY}, ["/tags/0", "/n"], 3),
+        ({"query": "a", "n": "x", "tags": [1] * 20_000}, ["/tags/0", "/n"], 3),
+    ],
+    ids=["small", "renamed", "list", "many-errors", "large"],
+)
+def test_validators_may_change_inputs(
+    values: dict[str, Any], pointers: list[str], calls: int
+) -> None:
+    """Each validation gets a copy; inputs of usual size are validated once."""
+    for payload in payloads(values):
+        Search.calls = 0
+        with pytest.raises(InvalidInput) as raised:
+            payload.parse(InputSchema(Search))
+
+        assert [problem.pointer for problem in raised.value.problems] == pointers
+        assert Search.calls <= calls
+
+
+def test_validators_may_change_texts() -> None:
+    """A file that a validator has read cannot be read again."""
+    for tags, calls in ((["a"], 1), (["a"] * 20_000, 2)):
+        Search.calls = 0
+        with pytest.raises(InvalidInput) as raised:
+            TextPayload({"query": ["a"], "n": ["x"], "tags": tags}).parse(InputSchema(Search))
+
+        assert [problem.pointer for problem in raised.value.problems] == ["/n"]
+        assert Search.calls == calls
+
+
+def test_validators_may_change_inputs_with_converted_integers() -> None:
+    for payload in payloads({"query": "a", "n": 1.0}):
+        assert payload.parse(InputSchema(Search)).n == 1
 
 
 def test_repeated_names_are_counted(created: list[tuple[int, int]]) -> None:

@@ -33,6 +33,7 @@ from pydantic import (
     StrictInt,
     StrictStr,
     create_model,
+    model_validator,
 )
 from typing_extensions import TypeAliasType
 
@@ -105,6 +106,23 @@ class Five(BaseModel):
     kind: Literal[Mixed.X]
 
 
+class Renamed(BaseModel):
+    """Its validator changes its argument, and fails on one that it has changed."""
+
+    x: int
+    rest: list[Any] = []
+
+    @model_validator(mode="before")
+    @classmethod
+    def rename(cls, data: Any) -> Any:
+        if isinstance(data, dict) and data:
+            if "renamed" in data:
+                raise RuntimeError("validated a changed value")
+            data["renamed"] = data.pop("a", data.get("x"))
+            data.setdefault("x", data["renamed"])
+        return data
+
+
 TYPES: list[Any] = [
     int, str, float, bool, bytes, complex, object, None, Any, datetime.date, datetime.datetime,
     datetime.time, datetime.timedelta, decimal.Decimal, fractions.Fraction, uuid.UUID, Mixed,
@@ -117,7 +135,7 @@ TYPES: list[Any] = [
     int | None, str | list[int], datetime.date | int, float | int, bool | int, Json[list[int]],
     Json[dict[str, Any]], Bits, Iterable[int], re.Pattern[str], FilePath, Literal[Mixed.ONE, "a"],
     Annotated[Four | Five, Field(discriminator="kind")], Rows, Nested, Point,
-    Counter[str], OrderedDict[str, int], defaultdict[str, int],
+    Counter[str], OrderedDict[str, int], defaultdict[str, int], Renamed, list[Renamed],
 ]  # fmt: skip
 VALUES: list[Any] = [
     0, 1, 2, -1, 1.0, 1.5, 1e20, 2**70, True, False, None, "", "a", "x", "1", "1.5", "true", "nan",

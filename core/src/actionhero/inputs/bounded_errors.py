@@ -15,6 +15,7 @@ from actionhero.inputs.core_schemas import (
     CoreSchema,
     Definitions,
     definitions_of,
+    has_names,
     literal_values,
     rewrite,
     schemas_in,
@@ -33,6 +34,8 @@ CONTAINERS: Final = frozenset(
 _OBJECTS: Final = FIELD_SCHEMAS | {"arguments", "named-tuple"}
 #: Types that a float without fraction is a value of.
 _FLOATS: Final = frozenset({"any", "complex", "decimal", "float"})
+#: The keys of the schemas of undeclared names and their values.
+_EXTRAS: Final = frozenset({"extras_keys_schema", "extras_schema"})
 _UNLISTED: Final = "Input is not valid; its errors are listed for smaller inputs only"
 
 
@@ -58,6 +61,18 @@ def with_first_errors(schema: CoreSchema) -> CoreSchema:
     return first
 
 
+def with_declared_names(schema: CoreSchema) -> CoreSchema:
+    """Return the schema of `with_first_errors` that ignores undeclared names."""
+    declared: CoreSchema = rewrite(with_first_errors(schema), _with_declared_names)
+    return declared
+
+
+def with_unlisted_names(schema: CoreSchema) -> CoreSchema:
+    """Return the schema of `with_first_errors` in which undeclared names have one error."""
+    unlisted: CoreSchema = rewrite(with_first_errors(schema), _with_unlisted_names)
+    return unlisted
+
+
 def with_integers(schema: CoreSchema) -> CoreSchema:
     """Return the schema in which floats without fraction are integers.
 
@@ -73,6 +88,23 @@ def _fail_fast(schema: dict[str, Any]) -> dict[str, Any]:
 
 def _with_one_error(schema: dict[str, Any]) -> dict[str, Any]:
     return _unlisted(schema) if schema["type"] in _OBJECTS else _fail_fast(schema)
+
+
+def _with_declared_names(schema: dict[str, Any]) -> dict[str, Any]:
+    if not has_names(schema):
+        return schema
+    if schema["type"] in {"arguments", "named-tuple"}:
+        return _unlisted(schema)
+    declared = {key: schema[key] for key in schema if key not in _EXTRAS}
+    if "extra_behavior" in schema:
+        declared["extra_behavior"] = "ignore"
+    if "config" in schema:
+        declared["config"] = schema["config"] | {"extra_fields_behavior": "ignore"}
+    return declared
+
+
+def _with_unlisted_names(schema: dict[str, Any]) -> dict[str, Any]:
+    return _unlisted(schema) if has_names(schema) else schema
 
 
 def _unlisted(schema: dict[str, Any]) -> dict[str, Any]:

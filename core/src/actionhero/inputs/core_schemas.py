@@ -159,6 +159,29 @@ def is_open(schema: CoreSchema, config: CoreSchema) -> bool:
     return bool(behaviour == "allow")
 
 
+def has_names(schema: CoreSchema) -> bool:
+    """Return whether an object may have an error for each undeclared name."""
+    config = schema.get("config", {})
+    behaviour = schema.get("extra_behavior") or config.get("extra_fields_behavior")
+    return bool(
+        behaviour == "forbid"
+        or schema.get("extras_schema")
+        or schema.get("extras_keys_schema")
+        or schema["type"] in {"arguments", "named-tuple"}
+    )
+
+
+def has_functions(schema: CoreSchema) -> bool:
+    """Return whether validation calls functions, which may change values or have other effects."""
+    return any(
+        "function" in part
+        or part.get("custom_init")
+        or part.get("post_init")
+        or callable(part.get("discriminator"))
+        for part in schemas_in(schema)
+    )
+
+
 def kind_of(schema: CoreSchema, definitions: Definitions) -> Kind:
     """Return the kind of a value."""
     return _kind_of(schema, definitions, frozenset())

@@ -162,6 +162,10 @@ class InputErrors:
     def problem(self, detail: ErrorDetails, values: Any, location: Sequence[Any]) -> Problem:
         """Return the problem for one error of pydantic, at its place in `values`."""
         missing = detail["type"] == "missing"
+        first = location[0] if location else None
+        if first in self._fields.names and first not in values and not missing:
+            # A validator before those of the fields has added the name.
+            return problem_at(detail, [first])
         place = location_in(values, location, self._fields.secret_names, missing=missing)
         return problem_at(detail, place)
 

@@ -88,7 +88,7 @@ class InputSchema(InputFields):
         """
         if json.check(body):
             self._refuse_unsupported(json.loads_object(body))
-        if len(body) > self._validation.small_length:
+        if len(body) > self._validation.small_length and not self._validation.is_small(body):
             try:
                 return self._validation.fail_fast.json(body, strict=True)
             except ValidationError:
