@@ -158,10 +158,11 @@ function addMessage(message) {
   item.dataset.id = message.id;
   const body = createElement("span", "body", message.body);
   body.dir = "auto";
-  item.append(createElement("span", "author", message.user_name), time, body);
+  item.append(createElement("span", "author", message.user_name), time);
   if (canDelete) {
     item.append(createDeleteButton(message));
   }
+  item.append(body);
   insert(item);
   if (isAtEnd || message.user_id === currentUser?.id) {
     list.scrollTop = list.scrollHeight;
