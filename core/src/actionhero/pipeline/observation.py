@@ -55,6 +55,24 @@ class Observer:
         return {}
 
 
+class ObserverFailures:
+    """Logs the exceptions of observers, once for each class."""
+
+    def __init__(self) -> None:
+        self._failed: set[type] = set()
+
+    def report(self, observer: object, error: Exception) -> None:
+        """Log an exception of an observer."""
+        if type(observer) not in self._failed:
+            self._failed.add(type(observer))
+            name = f"{type(observer).__module__}.{type(observer).__qualname__}"
+            logger.error(
+                "the observer %s has failed; its further errors are not logged",
+                name,
+                exc_info=error,
+            )
+
+
 class Observers:
     """The observers of an application, whose exceptions change nothing.
 
@@ -68,7 +86,7 @@ class Observers:
         self._with_facts = tuple(
             item for item in self._observers if type(item).facts is not Observer.facts
         )
-        self._failed: set[type] = set()
+        self._failures = ObserverFailures()
 
     def began(self, call: Call) -> Any:
         """Call `began` of all observers, and return their marks."""
@@ -78,7 +96,7 @@ class Observers:
             try:
                 mark = observer.began(call)
             except Exception as error:  # noqa: BLE001 - of a plugin
-                self._report(observer, error)
+                self._failures.report(observer, error)
             marks.append(mark)
         return marks
 
@@ -88,7 +106,7 @@ class Observers:
             try:
                 observer.ended(call, outcome, seconds, marks.pop())
             except Exception as error:  # noqa: BLE001 - of a plugin
-                self._report(observer, error)
+                self._failures.report(observer, error)
 
     def refused(self, connection: Connection, name: str, error: TypedError) -> None:
         """Call `refused` of all observers."""
@@ -96,7 +114,7 @@ class Observers:
             try:
                 observer.refused(connection, name, error)
             except Exception as error:  # noqa: BLE001 - of a plugin
-                self._report(observer, error)
+                self._failures.report(observer, error)
 
     def facts(self, call: Call) -> dict[str, Any]:
         """Return the facts of all observers for a log line."""
@@ -105,18 +123,8 @@ class Observers:
             try:
                 facts |= observer.facts(call)
             except Exception as error:  # noqa: BLE001 - of a plugin
-                self._report(observer, error)
+                self._failures.report(observer, error)
         return facts
-
-    def _report(self, observer: Observer, error: Exception) -> None:
-        if type(observer) not in self._failed:
-            self._failed.add(type(observer))
-            name = f"{type(observer).__module__}.{type(observer).__qualname__}"
-            logger.error(
-                "the observer %s has failed; its further errors are not logged",
-                name,
-                exc_info=error,
-            )
 
 
 class SingleObserver(Observers):
@@ -135,14 +143,14 @@ class SingleObserver(Observers):
         try:
             return self._observer.began(call)
         except Exception as error:  # noqa: BLE001 - of a plugin
-            self._report(self._observer, error)
+            self._failures.report(self._observer, error)
 
     def ended(self, call: Call, outcome: Outcome, seconds: float, marks: Any) -> None:
         """Call `ended` of the observer, with the result of `began`."""
         try:
             self._observer.ended(call, outcome, seconds, marks)
         except Exception as error:  # noqa: BLE001 - of a plugin
-            self._report(self._observer, error)
+            self._failures.report(self._observer, error)
 
 
 def join_observers(observers: Iterable[Observer]) -> Observers | None:

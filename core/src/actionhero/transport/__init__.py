@@ -72,6 +72,7 @@ if TYPE_CHECKING:
     from actionhero.pipeline.error_handling import ErrorHandler as ErrorHandler
     from actionhero.pipeline.error_handling import ends_task as ends_task
     from actionhero.pipeline.exception_reports import report_exception as report_exception
+    from actionhero.pipeline.observation import ObserverFailures as ObserverFailures
     from actionhero.process import EXIT_SOFTWARE as EXIT_SOFTWARE
     from actionhero.process import STOP_SIGNALS as STOP_SIGNALS
     from actionhero.process import StopSignals as StopSignals
@@ -114,6 +115,7 @@ __getattr__, __dir__, __all__ = lazy_names(
         "actionhero.action": ["RegisteredAction"],
         "actionhero.pipeline.error_handling": ["ErrorHandler", "INTERNAL_ERROR", "ends_task"],
         "actionhero.pipeline.exception_reports": ["report_exception"],
+        "actionhero.pipeline.observation": ["ObserverFailures"],
         "actionhero.call": ["WithInputs", "WithoutInputs"],
         "actionhero.connection": [
             "HEADER_NAME",

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import logging
 from typing import TYPE_CHECKING, Any, Final, Protocol, runtime_checkable
 
 from aiohttp import web
 
+from actionhero.transport import ObserverFailures
 from actionhero_web.connections.web_connection import match_of_other_method
 from actionhero_web.dispatch import Dispatcher
 from actionhero_web.request_context import CallContext
@@ -20,8 +20,6 @@ if TYPE_CHECKING:
     from actionhero.transport import RegisteredAction
     from actionhero_web.request_handler import Response
     from actionhero_web.routes.router import NoMatch
-
-logger = logging.getLogger("actionhero.observers")
 
 #: The route of a request for an action; empty if there is none.
 ROUTE: Final = web.RequestKey("actionhero_route", str)
@@ -56,24 +54,6 @@ class WebObserver(Protocol):
             route: The route, as `/api/user/{id}`; empty if no route matches the path.
             mark: The result of `began`; `None` if it raised.
         """
-
-
-class ObserverFailures:
-    """Logs the exceptions of observers, once for each class."""
-
-    def __init__(self) -> None:
-        self._failed: set[type] = set()
-
-    def report(self, observer: WebObserver, error: Exception) -> None:
-        """Log an exception of an observer."""
-        if type(observer) not in self._failed:
-            self._failed.add(type(observer))
-            name = f"{type(observer).__module__}.{type(observer).__qualname__}"
-            logger.error(
-                "the observer %s has failed; its further errors are not logged",
-                name,
-                exc_info=error,
-            )
 
 
 class JoinedObservers:
