@@ -120,6 +120,12 @@ class TypedError(Exception):
     """
 
     default_type: ClassVar[ErrorType] = ErrorType.ACTION_RUN
+    # Most errors have few of these, and a limit refuses many calls: they are set where given.
+    key: str | None = None
+    value: Any = ABSENT
+    problems: tuple[Problem, ...] = ()
+    retry_after_seconds: float | None = None
+    challenge: Mapping[str, str] | None = None
     #: When it occurred, in milliseconds since the epoch, if that was in an earlier call.
     timestamp_ms: int | None = None
     #: The identifier of the request in which it occurred, if that was an earlier one.
@@ -138,23 +144,27 @@ class TypedError(Exception):
         retry_after_seconds: float | None = None,
         challenge: Mapping[str, str] | None = None,
     ) -> None:
-        super().__init__(message)
+        self.args = (message,)
         self.message = message
         self.type = self.default_type if type is None else type
-        self.key = key
-        self.value = value
-        self.problems = problems
-        if retry_after_seconds is not None and not (
-            # Most are, and a limit refuses many calls.
-            isinstance(retry_after_seconds, int)
-            and 0 <= retry_after_seconds <= MAX_RETRY_AFTER_SECONDS
-        ):
-            # In this order, not a number becomes 0.
-            retry_after_seconds = math.ceil(
-                min(max(0, retry_after_seconds), MAX_RETRY_AFTER_SECONDS)
-            )
-        self.retry_after_seconds = retry_after_seconds
-        self.challenge = challenge
+        if key is not None:
+            self.key = key
+        if value is not ABSENT:
+            self.value = value
+        if problems:
+            self.problems = problems
+        if retry_after_seconds is not None:
+            if not (
+                isinstance(retry_after_seconds, int)
+                and 0 <= retry_after_seconds <= MAX_RETRY_AFTER_SECONDS
+            ):
+                # In this order, not a number becomes 0.
+                retry_after_seconds = math.ceil(
+                    min(max(0, retry_after_seconds), MAX_RETRY_AFTER_SECONDS)
+                )
+            self.retry_after_seconds = retry_after_seconds
+        if challenge is not None:
+            self.challenge = challenge
 
 
 class ActionNotFound(TypedError):

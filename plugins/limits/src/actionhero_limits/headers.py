@@ -6,6 +6,7 @@ RFC yet; `X-RateLimit-*` are those of the original ActionHero and many other ser
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 
 if TYPE_CHECKING:
@@ -64,12 +65,12 @@ class LimitHeaders:
             states: The fields of the states of these.
             now_us: The time, in microseconds since 1970.
         """
-        headers = connection.response_headers or ()
+        headers: tuple[tuple[str, str], ...] = ()
         if self._has_standard:
             limits = _limit(takes[0], states[0])
             if len(takes) > 1:
                 limits = ", ".join(map(_limit, takes, states))
-            headers = (*headers, self._policy, ("RateLimit", limits))
+            headers = (self._policy, ("RateLimit", limits))
         if self._has_legacy:
             remaining, _, reset_us = least = min(states)
             quota = takes[states.index(least)].quota
@@ -79,7 +80,8 @@ class LimitHeaders:
                 ("X-RateLimit-Remaining", str(remaining)),
                 ("X-RateLimit-Reset", str(ceil_seconds(now_us + reset_us))),
             )
-        connection.response_headers = headers
+        others = connection.response_headers
+        connection.response_headers = (*others, *headers) if others else headers
 
 
 def ceil_seconds(microseconds: int) -> int:
@@ -89,4 +91,10 @@ def ceil_seconds(microseconds: int) -> int:
 
 def _limit(take: Take, state: Fields) -> str:
     remaining, _, reset_us = state
-    return f'"{take.quota.name}";r={remaining};t={-(-reset_us // 1_000_000)}'
+    return _item(take.quota.name, remaining, -(-reset_us // 1_000_000))
+
+
+# A caller that does not stop gets the same text often in one second.
+@lru_cache(1000)
+def _item(name: str, remaining: int, seconds: int) -> str:
+    return f'"{name}";r={remaining};t={seconds}'

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final
 
 from actionhero import Instrument, RateLimited, SessionStore
 from actionhero_limits import gcra, sliding_window
 from actionhero_limits.check_counts import CAPACITY, CheckCounts
-from actionhero_limits.headers import ceil_seconds
 from actionhero_limits.identity import address_filter, value_identity
 from actionhero_limits.outage import Outage, is_transient
 from actionhero_limits.plans import checked_cost
@@ -164,23 +164,46 @@ class Limits:
             RateLimited: A quota is exceeded. The call is counted in none of them.
             ServiceUnavailable: The store cannot be reached, and calls are refused then.
         """
-        if connection is not None and connection.transport != _HTTP:
-            headers = None
-        # Not in a coroutine: this is the fast path of callers that do not stop.
-        if self.refusals is not None and (refused := self.refusals.find(takes)) is not None:
-            take, state, now_us = refused
-            self._record(takes, REFUSED)
-            if connection is not None and headers is not None:
-                headers.add(connection, (take,), (state,), now_us)
-            raise self._error(state[1])
-        return self._take(takes, connection, headers)
+        if wait_us := self.known_wait_us(takes, connection, headers):
+            raise self.error(wait_us)
+        return self.take(takes, connection, headers)
 
-    async def _take(
+    def known_wait_us(
+        self,
+        takes: Takes,
+        connection: Connection | None = None,
+        headers: LimitHeaders | None = None,
+    ) -> int:
+        """Return after how many microseconds a caller may call again that is refused already.
+
+        For callers that do not stop: the store is not asked. The call is recorded, and its
+        response gets the headers.
+
+        Args:
+            takes: The requests; at least one.
+            connection: The client.
+            headers: The headers that its response gets, over HTTP.
+
+        Returns:
+            The time; 0 if the store has to be asked.
+        """
+        if self.refusals is None or (refused := self.refusals.find(takes)) is None:
+            return 0
+        take, state, now_us = refused
+        if self.checks.record is not None:
+            self._record(takes, REFUSED)
+        if headers is not None and connection is not None and connection.transport == _HTTP:
+            headers.add(connection, (take,), (state,), now_us)
+        # A call that is recorded as refused is refused.
+        return state[1] or 1
+
+    async def take(
         self,
         takes: Takes,
         connection: Connection | None,
         headers: LimitHeaders | None,
     ) -> None:
+        """Ask the store, as `enforce` does unless the refusal of the caller is known."""
         outage = self._outage
         if outage.has_begun and not outage.begin_attempt():
             self._record(takes, UNAVAILABLE)
@@ -195,7 +218,7 @@ class Limits:
             return
         if outage.has_begun:
             outage.succeeded()
-        if connection is not None and headers is not None:
+        if headers is not None and connection is not None and connection.transport == _HTTP:
             headers.add(connection, takes, states, now_us)
         wait_us = states[0].wait_us if len(states) == 1 else max(state.wait_us for state in states)
         self._record(takes, REFUSED if wait_us else ALLOWED)
@@ -208,7 +231,7 @@ class Limits:
             for take, state in zip(takes, states, strict=True):
                 if state.wait_us:
                     refusals.add(take, state, now_us)
-        raise self._error(wait_us)
+        raise self.error(wait_us)
 
     def _record(self, takes: Sequence[Take], result: str) -> None:
         record = self.checks.record
@@ -217,14 +240,18 @@ class Limits:
                 record(1, take.quota.name, result)
                 self.counts.add(take.quota.name, result)
 
-    def _error(self, wait_us: int) -> RateLimited:
-        seconds = ceil_seconds(wait_us) or 1
-        message = (
-            f"Rate limit exceeded. Try again in {seconds} seconds."
-            if self.legacy
-            else f"Too many requests. Try again in {seconds} s."
-        )
-        return RateLimited(message, retry_after_seconds=seconds)
+    def error(self, wait_us: int) -> RateLimited:
+        """Return the error of a caller that may call again after this time."""
+        seconds = -(-wait_us // 1_000_000) or 1
+        return RateLimited(_message(seconds, self.legacy), retry_after_seconds=seconds)
+
+
+# A caller that does not stop gets the same text often in one second.
+@lru_cache(1000)
+def _message(seconds: int, legacy: bool) -> str:
+    if legacy:
+        return f"Rate limit exceeded. Try again in {seconds} seconds."
+    return f"Too many requests. Try again in {seconds} s."
 
 
 def _text_of(quota: Quota) -> str:

@@ -141,7 +141,11 @@ class AdmissionLimits(ActionLimits):
     async def admit(self, connection: Connection, action: Any, session: Session | None) -> None:
         """Count the call, or refuse it."""
         if self._limits.apply_to(connection):
-            await self._limits.enforce(self._takes_of(connection.remote), connection, self._headers)
+            # Not by `enforce`: one frame less to be unwound for callers that do not stop.
+            takes = self._takes_of(connection.remote)
+            if wait_us := self._limits.known_wait_us(takes, connection, self._headers):
+                raise self._limits.error(wait_us)
+            await self._limits.take(takes, connection, self._headers)
 
     def _takes(self, remote: str | None) -> Takes:
         return Takes(
