@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import pytest
 
-from actionhero import Action, Inputs, Middleware, PluginError
+from actionhero import Action, Cookie, Field, Header, Inputs, Middleware, PluginError
 from actionhero.action import ActionRegistry, RegisteredAction
 from actionhero.testing import running_app
 
@@ -301,3 +301,75 @@ async def test_all_errors_of_all_actions_are_reported_at_once() -> None:
     assert "has no name" in messages[0]
     assert "action 'idle'" in messages[1]
     assert "has no 'async def run'" in messages[1]
+
+
+class Agent(Inputs):
+    kind: Literal["agent"] = "agent"
+    user: Annotated[str, Header("X-User")] = "none"
+
+
+class Guest(Inputs):
+    kind: Literal["guest"] = "guest"
+
+
+class Nesting(Inputs):
+    agents: list[Agent] = []
+
+
+class Family(Inputs):
+    user: Annotated[str, Header()] = "none"
+    children: list[Family] = []
+
+
+NESTED = (
+    "the field 'user' of Agent with Header('X-User'), which nothing reads there, as Agent is "
+    "nested or in a union; declare it as a parameter of run, 'user: Annotated[…, Header('X-User')]'"
+)
+IN_A_UNION = f"{NESTED}, and what is now 'inputs' as one with another name"
+
+
+@pytest.mark.parametrize(
+    ("type_", "fault"),
+    [
+        (Nesting, NESTED),
+        (Agent | Guest, IN_A_UNION),
+        (Annotated[Agent | Guest, Field(discriminator="kind")], IN_A_UNION),
+        (Family, NESTED.replace("Agent", "Family").replace("'X-User'", "")),
+    ],
+)
+def test_headers_of_nested_inputs_are_refused(type_: Any, fault: str) -> None:
+    """Nothing would read them, and the body would set the field in their place."""
+
+    class Odd(Action):
+        name = "odd"
+
+        async def run(self, inputs: Any) -> None: ...
+
+    Odd.run.__annotations__["inputs"] = type_
+
+    assert fault_of(Odd).endswith(f"plugin 'party') has {fault}")
+
+
+@pytest.mark.parametrize(
+    ("type_", "source"),
+    [
+        (list[Annotated[str, Header("X-L")]], "Header('X-L')"),
+        (Annotated[int, Cookie()] | str, "Cookie()"),
+        (dict[str, list[Annotated[int, Header()]] | None], "Header()"),
+        (Annotated[str, Header("X-A"), Cookie("b")], "Cookie('b')"),
+    ],
+)
+def test_headers_inside_of_a_type_are_refused(type_: Any, source: str) -> None:
+    """A header is the source of a whole input."""
+
+    class Odd(Action):
+        name = "odd"
+
+        async def run(self, value: Any) -> None: ...
+
+    Odd.run.__annotations__["value"] = type_
+
+    assert fault_of(Odd).endswith(
+        f"has the input 'value' with {source} at a part of its type, where nothing reads it; "
+        f"write 'value: Annotated[…, {source}]' around the whole type"
+    )

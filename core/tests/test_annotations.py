@@ -4,13 +4,27 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping, Sequence
-from typing import Annotated, Any, Literal, NotRequired, Optional, TypedDict, Union
+from typing import (
+    Annotated,
+    Any,
+    Generic,
+    Literal,
+    NamedTuple,
+    NewType,
+    NotRequired,
+    Optional,
+    TypedDict,
+    TypeVar,
+    Union,
+)
 
 import pytest
-from pydantic import BaseModel, SecretStr, TypeAdapter
+import typing_extensions
+from pydantic import BaseModel, RootModel, SecretStr, TypeAdapter
 
 from actionhero import Secret
 from actionhero.inputs.annotations import (
+    is_optional,
     is_secret,
     is_sequence,
     is_structure,
@@ -18,6 +32,9 @@ from actionhero.inputs.annotations import (
     parts,
     with_portable_typed_dicts,
 )
+
+T = TypeVar("T")
+S = TypeVar("S")
 
 
 class Model(BaseModel):
@@ -43,6 +60,26 @@ class Tree(TypedDict):
     branches: list[Tree]
 
 
+@dataclasses.dataclass
+class Box(Generic[T]):
+    content: T
+
+
+class Extended(typing_extensions.TypedDict):
+    number: int
+
+
+class Credentials(NamedTuple):
+    password: Secret[str]
+    others: list[Credentials] = []
+
+
+alias = typing_extensions.TypeAliasType
+Models = alias("Models", list[Model] | None)
+Nested = alias("Nested", "dict[str, Nested] | list[Nested] | Secret[str]")
+Swapped: Any = alias("Swapped", dict[S, T], type_params=(T, S))  # type: ignore[arg-type]
+
+
 @pytest.mark.parametrize(
     ("annotation", "expected"),
     [
@@ -54,6 +91,12 @@ class Tree(TypedDict):
         (dict[str, list[Model]], [str, Model]),
         (tuple[int, ...], [int]),
         (Annotated[list[int], "note"], [int]),
+        (Models, [Model]),
+        (list[Models], [Model]),
+        (Nested, [str, str]),
+        (Swapped[int, str], [str, int]),
+        (NewType("Token", str), [str]),
+        (Box[int], [Box, int]),
     ],
 )
 def test_parts_are_the_plain_types_of_an_annotation(annotation: Any, expected: list[Any]) -> None:
@@ -153,3 +196,35 @@ def test_other_annotations_are_not_changed(annotation: Any) -> None:
 def test_recursive_typed_dictionaries_are_supported() -> None:
     """The recursion stops at the inner use."""
     assert with_portable_typed_dicts(Tree) is not None
+
+
+@pytest.mark.parametrize(
+    ("annotation", "expected"),
+    [
+        (alias("Token", Secret[str]), True),
+        (list[alias("Token", SecretStr)], True),  # type: ignore[misc]
+        (NewType("Token", SecretStr), True),
+        (dataclasses.InitVar[SecretStr], True),
+        (Nested, True),
+        (Credentials, True),
+        (dict[str, list[Credentials]], True),
+        (RootModel[SecretStr], True),
+        (RootModel[Annotated[str, "note"]], False),
+        (Models, False),
+        (Swapped[int, str], False),
+    ],
+)
+def test_secrets_are_found_behind_names_and_in_values_without_names(
+    annotation: Any, expected: bool
+) -> None:
+    """A secret in an array is not redacted by its name, so the whole field is secret."""
+    assert is_secret(annotation, ()) is expected
+
+
+def test_aliases_are_resolved_in_all_properties() -> None:
+    assert list(members(Models)) == [list[Model]]
+    assert is_optional(Models)
+    assert is_sequence(Models)
+    assert is_structure(Models)
+    assert is_structure(Extended)
+    assert not is_structure(alias("Numbers", "list[Numbers] | int"))

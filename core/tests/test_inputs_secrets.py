@@ -5,10 +5,11 @@ from __future__ import annotations
 import dataclasses
 import io
 import json
-from typing import Annotated, Any, Literal, TypedDict
+from typing import Annotated, Any, Generic, Literal, NamedTuple, TypedDict, TypeVar
 
 import pytest
-from pydantic import AfterValidator, BaseModel, SecretStr
+import typing_extensions
+from pydantic import AfterValidator, BaseModel, RootModel, SecretStr
 
 from actionhero import (
     Action,
@@ -73,12 +74,44 @@ class PlainTypedDict(TypedDict):
     password: Secret[str]
 
 
+class ExtendedTypedDict(typing_extensions.TypedDict):
+    password: Secret[str]
+
+
+Item = TypeVar("Item")
+
+
+@dataclasses.dataclass
+class GenericDataclass(Generic[Item]):
+    password: Secret[str]
+    item: Item
+
+
+class PlainNamedTuple(NamedTuple):
+    password: Secret[str]
+    number: int
+
+
+class Holder(NamedTuple):
+    account: Account
+    number: int
+
+
+Password = typing_extensions.TypeAliasType("Password", Secret[str])
+AccountAlias = typing_extensions.TypeAliasType("AccountAlias", Account)
+
+
 @pytest.mark.parametrize(
     ("type_", "names"),
     [
         (SignIn, {"password"}),
         (PlainDataclass, {"password"}),
         (PlainTypedDict, {"password"}),
+        (ExtendedTypedDict, {"password"}),
+        (list[GenericDataclass[int]], {"password"}),
+        (dict[str, Holder], {"pin"}),
+        (AccountAlias, {"pin"}),
+        (list[AccountAlias], {"pin"}),
         (Account, {"pin"}),
         (dict[str, Account], {"pin"}),
         (Account | SignIn, {"pin", "password"}),
@@ -87,6 +120,36 @@ class PlainTypedDict(TypedDict):
 def test_secret_names_are_collected_at_any_depth(type_: Any, names: set[str]) -> None:
     """Models, dataclasses and typed dictionaries count, nested and as members of unions."""
     assert InputSchema(type_).secret_names == names
+
+
+@pytest.mark.parametrize(
+    ("type_", "value"),
+    [
+        (Password, PASSWORD),
+        (list[Password], [PASSWORD]),
+        (PlainNamedTuple, [PASSWORD, 1]),
+        (RootModel[Secret[str]], PASSWORD),
+        (ExtendedTypedDict, {"password": PASSWORD}),
+        (list[GenericDataclass[int]], [{"password": PASSWORD, "item": 1}]),
+        (AccountAlias, {"name": "Ada", "pin": PASSWORD}),
+        (dict[str, Holder], {"a": [{"name": "Ada", "pin": PASSWORD}, 1]}),
+    ],
+    ids=str,
+)
+def test_secrets_of_all_types_are_in_no_error_and_no_log_line(type_: Any, value: Any) -> None:
+    """Behind aliases, in named tuples, in typed dictionaries of `typing_extensions`."""
+
+    class Given(Inputs):
+        first: type_
+
+    schema = InputSchema(Given)
+    invalid = {"first": [value, {}, "x"]}
+
+    with pytest.raises(InvalidInput) as raised:
+        schema.from_parsed(invalid)
+
+    assert PASSWORD not in f"{raised.value.value} {raised.value.problems}"
+    assert PASSWORD not in str(schema.redact_payload({"first": value}))
 
 
 def test_secrets_are_redacted_by_field_name_and_alias() -> None:
@@ -313,7 +376,9 @@ async def test_secrets_changed_by_validators_and_middleware_are_redacted() -> No
     assert raised.value.message == "[redacted] from [redacted]"
 
 
-@pytest.mark.parametrize("type_", [PlainDataclass, SlottedDataclass, PlainTypedDict])
+@pytest.mark.parametrize(
+    "type_", [PlainDataclass, SlottedDataclass, PlainTypedDict, ExtendedTypedDict]
+)
 async def test_secrets_of_dataclasses_and_dictionaries_are_redacted(type_: Any) -> None:
     """In payloads of clients and in inputs from another action."""
 

@@ -23,9 +23,18 @@ from pydantic import (
 )
 from pydantic.alias_generators import to_camel
 from pydantic.dataclasses import dataclass as pydantic_dataclass
-from typing_extensions import TypedDict
+from typing_extensions import TypeAliasType, TypedDict
 
-from actionhero import Cookie, Field, File, Header, Inputs, InvalidInput, RequestTooLarge, Secret
+from actionhero import (
+    Cookie,
+    Field,
+    File,
+    Header,
+    Inputs,
+    InvalidInput,
+    RequestTooLarge,
+    Secret,
+)
 from actionhero.inputs.payloads import (
     FormFields,
     JsonPayload,
@@ -687,6 +696,61 @@ def test_numbers_in_headers_are_split_or_an_array() -> None:
 
     assert (inputs.ids, inputs.note) == ([1, 2], "a, b")
     assert mixed(Numbered, {}, headers={"X-Ids": ["[1, 2]"]}, cookies={}).ids == [1, 2]
+
+
+UserAlias = TypeAliasType("UserAlias", Annotated[str, Header("X-User")])
+
+
+class ExtendedTypedDict(TypedDict, total=False):
+    user: Annotated[str, Header("X-User")]
+
+
+class User(Inputs):
+    user: UserAlias = "none"
+
+
+@dataclasses.dataclass
+class OptionalUser:
+    user: Annotated[str, Header("X-User")] | None = None
+
+
+class NestedMark(Inputs):
+    user: Annotated[UserAlias, Field(max_length=9)] = "none"
+
+
+@pytest.mark.parametrize(
+    "type_",
+    [
+        User,
+        ExtendedTypedDict,
+        OptionalUser,
+        NestedMark,
+        User | None,
+        Annotated[User, Field(description="A user.")],
+        TypeAliasType("Alias", User),
+        RootModel[User],
+    ],
+    ids=str,
+)
+def test_headers_are_found_in_all_spellings(type_: Any) -> None:
+    """A body cannot replace one of them either."""
+    schema = InputSchema(type_)
+    payload = MixedPayload({}, b'{"user": "forged"}', {}, headers={"X-User": ["Ada"]}, cookies={})
+    without = MixedPayload({}, b'{"user": "forged"}', {}, headers={}, cookies={})
+
+    assert schema.header_names == {"X-User"}
+    assert "Ada" in str(payload.parse(schema))
+    assert "forged" not in str(without.parse(schema))
+
+
+def test_one_header_is_the_source_of_several_inputs() -> None:
+    class Both(Inputs):
+        text: Annotated[str, Header("X-Ids")]
+        ids: Annotated[list[int], Header("X-Ids")]
+
+    inputs = mixed(Both, {}, headers={"X-Ids": ["1, 2"]}, cookies={})
+
+    assert (inputs.text, inputs.ids) == ("1, 2", [1, 2])
 
 
 @pytest.mark.parametrize("source", ["path", "body", "form", "decoded", "query"])

@@ -163,7 +163,8 @@ class RegisteredAction:
                 f"{where} takes inputs of {self.inputs_type!r}, which cannot be validated: "
                 f"{self.signature.schema_fault(error)}"
             ) from error
-        if fault := self.inputs.constraint_fault() or self.inputs.default_fault():
+        inputs = self.inputs
+        if fault := inputs.constraint_fault() or inputs.source_fault() or inputs.default_fault():
             raise PluginError(f"{where} has {fault}")
         self.output_type = output_type
         #: Whether it streams: `run` is a generator, or is annotated to return a `Stream`.

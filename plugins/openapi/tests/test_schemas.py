@@ -499,6 +499,19 @@ def test_headers_and_cookies_are_parameters(document_of: DocumentOf) -> None:
     assert set(properties_of(document)) == {"page"}
 
 
+def test_a_header_of_several_inputs_is_one_parameter(document_of: DocumentOf) -> None:
+    """Two parameters with one name and place are invalid, and a header has any case."""
+
+    class Sources(Inputs):
+        first: Annotated[str, Header("X-A")]
+        second: Annotated[str, Header("X-A")] = ""
+        third: Annotated[str, Header("x-a")] = ""
+
+    parameters = document_of(action_with(Sources, "GET /it"))["paths"]["/it"]["get"]["parameters"]
+
+    assert [each["name"] for each in parameters] == ["X-A"]
+
+
 def test_paths_that_differ_in_names_only_are_one_path(document_of: DocumentOf) -> None:
     """With the names of the first one: OpenAPI forbids two."""
 

@@ -10,31 +10,62 @@ from collections.abc import Iterable, Mapping, Sequence, Set
 from typing import (
     Annotated,
     Any,
+    NewType,
     NotRequired,
     Required,
     Union,
     get_args,
     get_origin,
     get_type_hints,
-    is_typeddict,
 )
 
+# That of `typing` does not recognize the typed dictionaries of `typing_extensions`.
+from typing_extensions import ReadOnly, is_typeddict
 
-def parts(annotation: Any) -> Iterable[Any]:
-    """Yield the plain types in `annotation`: the members of unions, the items of containers."""
-    origin = get_origin(annotation)
-    if origin is None:
+
+def unaliased(annotation: Any) -> Any:
+    """Return the type that a name stands for: of `type Name = …`, a `NewType` or an `InitVar`."""
+    while True:
+        alias = get_origin(annotation) or annotation
+        # Of `typing`, or of `typing_extensions` where that has another class.
+        if type(alias).__name__ == "TypeAliasType":
+            annotation = _aliased(alias, get_args(annotation))
+        elif isinstance(annotation, NewType):
+            annotation = annotation.__supertype__
+        elif isinstance(annotation, dataclasses.InitVar):
+            annotation = annotation.type
+        else:
+            return annotation
+
+
+def parts(annotation: Any, enclosing: tuple[Any, ...] = ()) -> Iterable[Any]:
+    """Yield the plain types in `annotation`: the members of unions, the items of containers.
+
+    Args:
+        annotation: Any annotation.
+        enclosing: The aliases that contain it, of which a recursive one is not resolved again.
+    """
+    plain = unaliased(annotation)
+    origin = get_origin(plain)
+    if plain is not annotation:
+        alias = get_origin(annotation) or annotation
+        if not _contains(enclosing, alias):
+            yield from parts(plain, (*enclosing, alias))
+    elif origin is None:
         yield annotation
     elif origin is Annotated:
-        yield from parts(get_args(annotation)[0])
+        yield from parts(get_args(annotation)[0], enclosing)
     else:
+        if has_fields(origin):
+            yield origin
         for argument in get_args(annotation):
             if argument is not types.NoneType and argument is not Ellipsis:
-                yield from parts(argument)
+                yield from parts(argument, enclosing)
 
 
 def members(annotation: Any) -> Iterable[Any]:
     """Yield the members of a union except `None`, or the annotation itself."""
+    annotation = unaliased(annotation)
     origin = get_origin(annotation)
     if origin is Annotated:
         yield from members(get_args(annotation)[0])
@@ -46,8 +77,19 @@ def members(annotation: Any) -> Iterable[Any]:
         yield annotation
 
 
+def without_none(annotation: Any) -> Any:
+    """Return the type beside `None` in a union of both, or in the alias of one; or the type."""
+    annotation = unaliased(annotation)
+    if get_origin(annotation) is Union or get_origin(annotation) is types.UnionType:
+        others = [item for item in get_args(annotation) if item is not types.NoneType]
+        if len(others) == 1:
+            return without_none(others[0])
+    return annotation
+
+
 def is_optional(annotation: Any) -> bool:
     """Return whether `None` is a member of a union, or the annotation itself."""
+    annotation = unaliased(annotation)
     origin = get_origin(annotation)
     if origin is Annotated:
         return is_optional(get_args(annotation)[0])
@@ -56,17 +98,41 @@ def is_optional(annotation: Any) -> bool:
     return annotation is types.NoneType
 
 
-def is_secret(annotation: Any, metadata: Iterable[Any]) -> bool:
-    """Return whether a field is secret: marked with `Secret`, or of a pydantic secret type."""
+def is_secret(annotation: Any, metadata: Iterable[Any], enclosing: tuple[Any, ...] = ()) -> bool:
+    """Return whether a field is secret: marked with `Secret`, or of a pydantic secret type.
+
+    Args:
+        annotation: The type of the field.
+        metadata: That of the field, beside that in `annotation`.
+        enclosing: The aliases and classes that contain it, which are not examined again.
+    """
     if any(getattr(item, "is_secret", False) for item in metadata):
         return True
-    if get_origin(annotation) is Annotated:
+    plain = unaliased(annotation)
+    type_ = get_origin(annotation) or annotation
+    if plain is not annotation:
+        if _contains(enclosing, type_):
+            return False
+        return is_secret(plain, (), (*enclosing, type_))
+    if type_ is Annotated:
         inner, *marks = get_args(annotation)
-        return is_secret(inner, marks)
-    if any(is_secret(argument, ()) for argument in get_args(annotation)):
+        return is_secret(inner, marks, enclosing)
+    if any(is_secret(argument, (), enclosing) for argument in get_args(annotation)):
         return True
+    if not isinstance(type_, type) or _contains(enclosing, type_):
+        return False
     # By its method: pydantic is imported where inputs and settings are defined, not here.
-    return isinstance(annotation, type) and hasattr(annotation, "get_secret_value")
+    if hasattr(annotation, "get_secret_value"):
+        return True
+    # A secret is redacted by the name of its field, and these may be values without names.
+    if getattr(type_, "__pydantic_root_model__", False):
+        fields: Any = getattr(type_, "__pydantic_fields__", {})
+        hints = [field.rebuild_annotation() for field in fields.values()]
+    elif is_named_tuple(type_):
+        hints = list(_hints_of(type_).values())
+    else:
+        return False
+    return any(is_secret(hint, (), (*enclosing, type_)) for hint in hints)
 
 
 def is_sequence(annotation: Any) -> bool:
@@ -82,17 +148,31 @@ def is_sequence(annotation: Any) -> bool:
     return False
 
 
-def is_structure(annotation: Any) -> bool:
-    """Return whether the text of a field is parsed as JSON: objects, and lists of objects."""
+def is_structure(annotation: Any, enclosing: tuple[Any, ...] = ()) -> bool:
+    """Return whether the text of a field is parsed as JSON: objects, and lists of objects.
+
+    Args:
+        annotation: Any annotation.
+        enclosing: The annotations that contain it, one of which a recursive alias is.
+    """
+    if _contains(enclosing, annotation):
+        return False
     for member in members(annotation):
         container = get_origin(member) or member
-        if _has_fields(container):
+        if has_fields(container):
             return True
         if isinstance(container, type) and issubclass(container, Mapping):
             return True
-        if is_sequence(member) and any(is_structure(item) for item in get_args(member)):
+        if is_sequence(member) and any(
+            is_structure(item, (*enclosing, annotation)) for item in get_args(member)
+        ):
             return True
     return False
+
+
+def is_named_tuple(type_: Any) -> bool:
+    """Return whether a type is a class of tuples with named fields."""
+    return isinstance(type_, type) and issubclass(type_, tuple) and hasattr(type_, "_fields")
 
 
 def with_portable_typed_dicts(annotation: Any, enclosing: tuple[Any, ...] = ()) -> Any:
@@ -131,10 +211,10 @@ def with_portable_typed_dicts(annotation: Any, enclosing: tuple[Any, ...] = ()) 
 
 
 def unwrap_required(annotation: Any) -> Any:
-    """Return the type of a field of a typed dictionary, without `Required` or `NotRequired`."""
-    return (
-        get_args(annotation)[0] if get_origin(annotation) in {Required, NotRequired} else annotation
-    )
+    """Return the type of a field of a typed dictionary, without its qualifiers."""
+    while get_origin(annotation) in {Required, NotRequired, ReadOnly}:
+        annotation = get_args(annotation)[0]
+    return annotation
 
 
 def is_optional_key(typed_dict: Any, name: str, hint: Any) -> bool:
@@ -145,9 +225,39 @@ def is_optional_key(typed_dict: Any, name: str, hint: Any) -> bool:
     return name in typed_dict.__optional_keys__
 
 
-def _has_fields(type_: Any) -> bool:
+def has_fields(type_: Any) -> bool:
+    """Return whether a type is a typed dictionary, a model or a dataclass."""
     return (
         is_typeddict(type_)
         or (isinstance(type_, type) and hasattr(type_, "model_fields"))
         or dataclasses.is_dataclass(type_)
     )
+
+
+def _hints_of(type_: Any) -> dict[str, Any]:
+    try:
+        return get_type_hints(type_, include_extras=True)
+    except NameError:
+        # A model is defined before a name in one of its fields; its schema will be an error.
+        return dict(type_.__annotations__)
+
+
+def _aliased(alias: Any, arguments: tuple[Any, ...]) -> Any:
+    """Return the type that an alias with these arguments stands for."""
+    namespace = getattr(sys.modules.get(alias.__module__), "__dict__", {})
+    holder = type("holder", (), {"__annotations__": {"value": alias.__value__}})
+    try:
+        value = get_type_hints(holder, namespace, include_extras=True)["value"]
+    except (AttributeError, NameError, SyntaxError, TypeError):
+        value = alias.__value__
+    # A type has its parameters in another order than its alias may have.
+    given = dict(zip(alias.__type_params__, arguments, strict=False))
+    parameters = getattr(value, "__parameters__", ())
+    if parameters and given:
+        return value[tuple(given.get(parameter, parameter) for parameter in parameters)]
+    return given.get(value, value) if given else value
+
+
+def _contains(items: Iterable[Any], item: Any) -> bool:
+    """Return whether one of the items is `item`, which need not be comparable."""
+    return any(each is item for each in items)

@@ -6,28 +6,27 @@ import dataclasses
 from collections.abc import Iterable, Mapping
 from typing import (
     TYPE_CHECKING,
-    Annotated,
     Any,
     NamedTuple,
-    get_args,
-    get_origin,
     get_type_hints,
-    is_typeddict,
 )
 
 import pydantic
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
+from typing_extensions import is_typeddict
 
 from actionhero.errors import ABSENT
 from actionhero.inputs.annotations import (
+    is_named_tuple,
     is_optional_key,
     is_secret,
+    members,
     parts,
     unwrap_required,
 )
 from actionhero.inputs.core_schemas import Kind
-from actionhero.inputs.headers import Cookie, Header, Source, source_in
+from actionhero.inputs.headers import Cookie, Header, Source, source_of
 from actionhero.redaction import REDACTED, redact
 
 if TYPE_CHECKING:
@@ -79,7 +78,7 @@ class InputFields:
         #: Whether any name is accepted.
         self.is_open = reader.is_open
         #: Whether the validated inputs may be a mapping.
-        self.is_mapping = reader.is_mapping and root is type_
+        self.is_mapping = reader.is_mapping and root is _plain_type(type_)
         #: Whether there are no inputs.
         self.is_empty = not self.names and not self.is_open
         #: The names that are redacted at any depth.
@@ -98,7 +97,7 @@ class InputFields:
             # The members of a union, for example, which have fields of their own.
             self.sensitive_names |= self.secret_names
         sources = [field for field in self.fields if field.source is not None]
-        #: The inputs from headers and from cookies, by the names of these.
+        #: The inputs from each header and from each cookie, by the names of these.
         self.headers = _by_source(sources, Header)
         self.cookies = _by_source(sources, Cookie)
         #: The names of the headers and cookies that a transport must pass in `MixedPayload`.
@@ -149,14 +148,23 @@ class InputFields:
 
 
 def root_type(type_: Any) -> Any:
-    """Return the type inside a `RootModel`, or the type itself."""
+    """Return the type inside aliases, `RootModel`, `Annotated` and `… | None`, or the type."""
+    type_ = _plain_type(type_)
     while isinstance(type_, type) and issubclass(type_, pydantic.RootModel):
-        type_ = type_.model_fields["root"].annotation
+        type_ = _plain_type(type_.model_fields["root"].annotation)
     return type_
 
 
+def _plain_type(type_: Any) -> Any:
+    """Return the type inside aliases, `Annotated` and `… | None`, or the type itself."""
+    only, *others = members(type_)
+    return type_ if others else only
+
+
 def fields_of(type_: Any, kinds: Mapping[str, Kind] = {}) -> Iterable[InputField]:
-    """Yield the fields of a model, a typed dictionary or a dataclass; nothing for other types.
+    """Yield the fields of a model, a typed dictionary, a dataclass or a named tuple.
+
+    Nothing for other types.
 
     Args:
         type_: The type.
@@ -184,9 +192,9 @@ def fields_of(type_: Any, kinds: Mapping[str, Kind] = {}) -> Iterable[InputField
                 default=default,
                 examples=tuple(field.examples or ()),
             )
-    elif is_typeddict(type_) or dataclasses.is_dataclass(type_):
-        defaults: dict[str, Any] = {}
-        if not is_typeddict(type_):
+    elif is_typeddict(type_) or dataclasses.is_dataclass(type_) or is_named_tuple(type_):
+        defaults: dict[str, Any] = getattr(type_, "_field_defaults", {})
+        if dataclasses.is_dataclass(type_):
             defaults = {
                 field.name: (
                     ABSENT
@@ -216,24 +224,23 @@ def fields_of(type_: Any, kinds: Mapping[str, Kind] = {}) -> Iterable[InputField
 
 def _field(kinds: Mapping[str, Kind], name: str, annotation: Any, **properties: Any) -> InputField:
     kind = kinds.get(name, Kind())
-    metadata = get_args(annotation)[1:] if get_origin(annotation) is Annotated else ()
     return InputField(
         name=name,
         annotation=annotation,
         secret=is_secret(annotation, ()),
         is_list=kind.is_list,
         is_structure=kind.is_structure,
-        source=source_in(metadata),
+        source=source_of(annotation),
         **properties,
     )
 
 
-def _by_source(fields: Iterable[InputField], type_: type[Source]) -> dict[str, InputField]:
-    return {
-        field.source.name_for(field.name): field
-        for field in fields
-        if isinstance(field.source, type_)
-    }
+def _by_source(fields: Iterable[InputField], type_: type[Source]) -> dict[str, list[InputField]]:
+    by_source: dict[str, list[InputField]] = {}
+    for field in fields:
+        if isinstance(field.source, type_):
+            by_source.setdefault(field.source.name_for(field.name), []).append(field)
+    return by_source
 
 
 def input_names(name: str, field: FieldInfo) -> list[str]:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any, get_args, get_origin
+
+from actionhero.inputs.annotations import without_none
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -29,7 +31,7 @@ class Source:
         return self.name or field_name
 
     def __repr__(self) -> str:
-        return f"{type(self).__name__}({self.name!r})"
+        return f"{type(self).__name__}({self.name!r})" if self.name else f"{type(self).__name__}()"
 
     def __eq__(self, other: object) -> bool:
         return type(other) is type(self) and other.name == self.name
@@ -58,9 +60,17 @@ class Cookie(Source):
     __slots__ = ()
 
 
-def source_in(metadata: Any) -> Source | None:
-    """Return the header or cookie in the metadata of a field, if there is one."""
-    return next((item for item in metadata if isinstance(item, Source)), None)
+def source_of(annotation: Any) -> Source | None:
+    """Return the header or cookie of a field, if there is one.
+
+    It is beside the whole type, or beside the only other type of a union with `None`.
+    """
+    annotation = without_none(annotation)
+    if get_origin(annotation) is not Annotated:
+        return None
+    inner, *metadata = get_args(annotation)
+    source = next((item for item in metadata if isinstance(item, Source)), None)
+    return source or source_of(inner)
 
 
 def header_items(values: Iterable[str]) -> list[str]:

@@ -151,11 +151,14 @@ class MixedPayload:
     def _read_headers(self, schema: InputSchema) -> set[str]:
         """Read the inputs from headers and cookies; return all names of these inputs."""
         hidden: set[str] = set()
-        for fields, texts in ((schema.headers, self.headers), (schema.cookies, self.cookies)):
-            if texts is not None:
-                hidden.update(*(field.names for field in fields.values()))
-                for name, values in texts.items():
-                    field = fields[name]
+        for sources, texts in ((schema.headers, self.headers), (schema.cookies, self.cookies)):
+            if texts is None:
+                continue
+            for name, fields in sources.items():
+                hidden.update(*(field.names for field in fields))
+                if (values := texts.get(name)) is None:
+                    continue
+                for field in fields:
                     is_list = field.is_list and not field.is_structure
                     is_split = is_list and isinstance(field.source, Header)
                     self._others[field.name] = header_items(values) if is_split else values

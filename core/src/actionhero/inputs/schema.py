@@ -17,6 +17,7 @@ from actionhero.inputs.problems import (
     converted_integers,
     details_of,
 )
+from actionhero.inputs.source_faults import source_fault
 from actionhero.inputs.sources import InputReader
 from actionhero.inputs.unsupported import MAX_PROBLEMS, find_unsupported
 from actionhero.inputs.validation import Validation
@@ -265,6 +266,10 @@ class InputSchema(InputFields):
     def constraint_fault(self) -> str | None:
         """Return the first fault in the arguments of `Field(…)`, if there is one."""
         return constraint_fault(self.type)
+
+    def source_fault(self) -> str | None:
+        """Return the fault of the first header or cookie that is not of one whole input."""
+        return source_fault(self.type)
 
     def _refuse_unsupported(
         self, values: Mapping[str, Any], other_problems: Sequence[Problem] = ()

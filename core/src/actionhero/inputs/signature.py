@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final, get_type_hints
 from pydantic import BaseModel, create_model
 
 from actionhero.errors import PluginError
-from actionhero.inputs.annotations import with_portable_typed_dicts
+from actionhero.inputs.annotations import with_portable_typed_dicts, without_none
 from actionhero.inputs.fields import fields_of
 from actionhero.inputs.parameter_faults import annotation_advice, field_fault, inputs_fault
 from actionhero.inputs.run_faults import replaced_by
@@ -64,7 +64,7 @@ class RunSignature:
         #: The names of the parameters that are fields of the inputs.
         self.fields = tuple(parameter.name for parameter in fields)
         #: The type of the inputs: the annotation of `inputs`, with the parameters as fields.
-        self.inputs_type = self._resolve("inputs", Inputs)
+        self.inputs_type = without_none(self._resolve("inputs", Inputs))
         if fault := inputs_fault(self.inputs_type):
             raise PluginError(f"{self._where} takes {fault}")
         if fields:

@@ -5,10 +5,11 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Iterable, Iterator
 from types import UnionType
-from typing import TYPE_CHECKING, Any, Final, Union, get_args, get_origin, is_typeddict
+from typing import TYPE_CHECKING, Any, Final, Union, get_args, get_origin
 
 from pydantic import TypeAdapter
 from pydantic.errors import PydanticSchemaGenerationError, PydanticUserError
+from typing_extensions import is_typeddict
 
 from actionhero.inputs.annotations import with_portable_typed_dicts
 

@@ -72,9 +72,15 @@ class RequestParts:
             ("header", getattr(self._inputs, "headers", {})),
             ("cookie", getattr(self._inputs, "cookies", {})),
         ):
-            for source_name, field in sources.items():
-                if field.name not in self._elsewhere:
-                    self._elsewhere.add(field.name)
+            listed = set()
+            for source_name, fields in sources.items():
+                names = {field.name for field in fields} - self._elsewhere
+                self._elsewhere |= names
+                # The parameters of a document are unique, and names of headers case-insensitive.
+                key = source_name.lower() if location == "header" else source_name
+                if names and key not in listed:
+                    listed.add(key)
+                    field = next(field for field in fields if field.name in names)
                     parameters.append(self._parameter(location, source_name, field, field.name))
         if self._inputs.is_empty:
             return parameters, None
