@@ -5,12 +5,13 @@ from __future__ import annotations
 import dataclasses
 import io
 import json as standard_json
-from datetime import date
+from datetime import UTC, date, datetime
 from enum import Enum, IntEnum
 from typing import Annotated, Any, Literal
 
 import pytest
 from pydantic import (
+    AfterValidator,
     AliasChoices,
     AliasPath,
     BaseModel,
@@ -32,6 +33,7 @@ from actionhero import (
     Header,
     Inputs,
     InvalidInput,
+    MalformedRequest,
     RequestTooLarge,
     Secret,
 )
@@ -624,6 +626,87 @@ def test_no_chosen_file_is_absent() -> None:
     assert (upload.picture, upload.pictures, upload.name) == (None, [picture], "none")
     assert mixed(Upload, {}, form(pictures=empty)).pictures == []
     assert mixed(Upload, {}, form(picture="")).picture is None
+
+
+# -- decoders of plugins ---------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("type_", "value", "type_of_error"),
+    [
+        (int, b"12", "int_type"),
+        (bool, b"true", "bool_type"),
+        (str, b"a", "string_type"),
+        (str, b"a\0b", "string_type"),
+        (date, b"2020-01-01", "date_type"),
+        (list[float], (float("nan"),), "number_out_of_range"),
+        (list[str], ("a\0",), "nul"),
+        (list[date | str], [b"a\0"], "nul"),
+        (list[int], [b"12"], "int_type"),
+        (dict[str, set[float]], {"a": {float("inf")}}, "number_out_of_range"),
+    ],
+)
+def test_values_of_decoders_are_validated_as_strictly_as_those_of_json(
+    type_: Any, value: Any, type_of_error: str
+) -> None:
+    """Other values than those of JSON are no texts that are converted."""
+
+    class Decoded(Inputs):
+        x: type_
+
+    class Open(Decoded):
+        model_config = ConfigDict(extra="allow")
+        __pydantic_extra__: dict[str, type_]
+
+    for inputs_type in (Decoded, Open):
+        for more in ({}, {"query": {"page": "1"}}):
+            error = refusal(inputs_type, None, {"x": value}, **more)
+            assert problems(error)[0][1] == type_of_error
+    assert problems(refusal(Open, None, {"x": value, "y": value}))[-1][0].startswith("/y")
+
+
+def test_values_of_decoders_may_be_of_other_types_than_those_of_json() -> None:
+    class Decoded(Inputs):
+        content: bytes
+        at: datetime
+        numbers: list[int]
+        names: set[str]
+        contents: list[bytes]
+        anything: Any
+
+    values = {
+        "content": b"\xff\0",
+        "at": datetime(2020, 1, 1, tzinfo=UTC),
+        "numbers": (1, 2),
+        "names": frozenset({"a"}),
+        "contents": [b"a\\u0000"],
+        "anything": b"\0",
+    }
+    assert mixed(Decoded, None, values).model_dump() == {**values, "numbers": [1, 2]}
+
+
+class Chain(Inputs):
+    next: Chain | None = None
+    items: list[Any] = []
+    after: Annotated[int, AfterValidator(lambda value: value)] = 0
+
+
+@pytest.mark.parametrize("name", ["next", "items"])
+def test_values_of_decoders_are_nested_as_deep_as_json(name: str) -> None:
+    """64 levels, and with any more the request is malformed, not an error of the server."""
+
+    def nested(levels: int) -> dict[str, Any]:
+        value: dict[str, Any] = {}
+        for _ in range(levels - 1):
+            value = {name: value if name == "next" else [value]}
+        return value
+
+    fitting, deepest = (64, 65) if name == "next" else (32, 33)
+
+    assert mixed(Chain, None, nested(fitting))
+    for levels in (deepest, 1000, 100_000):
+        with pytest.raises(MalformedRequest, match="nested deeper than 64 levels"):
+            mixed(Chain, None, nested(levels))
 
 
 # -- headers and cookies ---------------------------------------------------------------------------

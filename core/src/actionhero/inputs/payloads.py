@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from actionhero import json
 from actionhero.errors import MalformedRequest
+from actionhero.inputs.decoded_values import decoded_object
 from actionhero.inputs.headers import Header, header_items
 
 if TYPE_CHECKING:
@@ -141,6 +142,8 @@ class MixedPayload:
         path, body, query = self.path, self.body, self.query
         if isinstance(body, bytes):
             body = json.loads_object(body) if body else {}
+        elif not isinstance(body, FormFields):
+            body = decoded_object(body)
         if self.headers is not None or self.cookies is not None:
             hidden = self._read_headers(schema)
             path, query, body = (_without(hidden, source) for source in (path, query, body))

@@ -29,7 +29,8 @@ from actionhero.inputs.exact_values import before, with_plain_digits
 #: The types of the values in a parsed JSON document.
 _JSON_TYPES: Final = frozenset({bool, dict, float, int, list, str, type(None)})
 # No name in inputs contains NUL, so locations of errors cannot be confused with these.
-_TEXT, _JSON = "\0text", "\0json"
+_TEXT, _JSON, _OTHER = "\0text", "\0json", "\0other"
+_NUL: Final = re.compile(rb"(?<!\\)(?:\\\\)*+\\u0000")
 _DIGITS: Final = re.compile(r"[0-9]{1,18}")
 _BOOLEANS: Final = {
     **dict.fromkeys(("true", "1", "on", "yes", "t", "y"), True),
@@ -169,18 +170,21 @@ class MixedValidator:
         names = _top_names(field.get("validation_alias")) | {name}
 
         def choose(value: Any) -> str:
-            if type(value) in _JSON_TYPES and names.isdisjoint(_text_names.get()):
-                return _JSON
-            return _TEXT
+            if not names.isdisjoint(_text_names.get()):
+                return _TEXT
+            return _JSON if type(value) in _JSON_TYPES else _OTHER
 
         return self._choice(field["schema"], choose)
 
     def _choice_by_type(self, schema: CoreSchema | None) -> Any:
         """Return the schema of a value with an undeclared name: text if it is marked as one."""
-        return self._choice(
-            schema or core_schema.any_schema(),
-            lambda value: _JSON if type(value) in _JSON_TYPES else _TEXT,
-        )
+
+        def choose(value: Any) -> str:
+            if type(value) in _UNMARK:
+                return _TEXT
+            return _JSON if type(value) in _JSON_TYPES else _OTHER
+
+        return self._choice(schema or core_schema.any_schema(), choose)
 
     def _choice(self, schema: CoreSchema, choose: Callable[[Any], str]) -> Any:
         if schema["type"] == "default":
@@ -189,18 +193,24 @@ class MixedValidator:
         text: Any = rewrite(schema, _for_text)
         if self._is_open:
             text = before(_unmark, text)
-        strict = rewrite(schema, _for_json)
+        # A decoder has values that JSON has not, such as bytes, which are no text of a number.
+        strict = other = rewrite(schema, _for_json)
         if not is_native(schema):
             # A date, for example, is a string in JSON, and only a date in strict Python.
             strict = before(_dumps, {"type": "json", "schema": strict})
-        return core_schema.tagged_union_schema({_TEXT: text, _JSON: strict}, choose)
+        choices = {_TEXT: text, _JSON: strict, _OTHER: other}
+        return core_schema.tagged_union_schema(choices, choose)
 
 
 def _dumps(value: Any) -> bytes:
     try:
-        return json.dumps(value)
+        document = json.dumps(value)
     except TypeError:
         raise PydanticCustomError("json_type", "Input is not a value of JSON") from None
+    if _NUL.search(document):
+        # Of bytes from a decoder, which are written as text; texts with NUL have been refused.
+        raise PydanticCustomError("nul", "Input contains a NUL character")
+    return document
 
 
 def validator_of(schema: Any) -> SchemaValidator:

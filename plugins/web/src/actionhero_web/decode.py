@@ -187,7 +187,7 @@ class RequestDecoder:
             return b""
         try:
             value: object = decoder.decode(body)
-        except ValueError as error:
+        except (RecursionError, ValueError) as error:
             raise MalformedRequest(f"the body is not valid {media_type}") from error
         if not isinstance(value, Mapping) or not all(isinstance(key, str) for key in value):
             raise MalformedRequest("the body must be an object, with texts as keys")
