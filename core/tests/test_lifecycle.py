@@ -272,3 +272,13 @@ async def test_cycles_of_initializers_are_an_error() -> None:
     with pytest.raises(BootError, match="initializers form a cycle: a → b → a"):
         async with running_app(Cycle()):
             pass
+
+
+def test_the_causes_of_an_error_are_named_once() -> None:
+    """Those that its message contains are left out, and a chain without an end has one."""
+    error = LifecycleError("the plugin 'mail' failed: no route")
+    error.__cause__ = inner = OSError("no route")
+    inner.__cause__ = own = KeyError("host")
+    own.__cause__ = own
+
+    assert error.causes() == ["caused by KeyError: 'host'"]

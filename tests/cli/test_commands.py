@@ -270,6 +270,16 @@ def test_completion_prints_no_errors(book: Place) -> None:
     assert "start" in completed(book, "actionhero st")
 
 
+def test_a_command_of_a_plugin_names_the_fault_of_the_settings(book: Place) -> None:
+    """No plugin is loaded then, so the command is not known."""
+    book.write("actionhero.toml", "[web\n")
+
+    command = book.run("routes")
+
+    assert command.code == 78
+    assert command.stderr.startswith("Error: settings file 'actionhero.toml' is not valid TOML: ")
+
+
 @pytest.mark.parametrize(
     ("line", "words", "expected"),
     [

@@ -305,6 +305,19 @@ class BootError(Exception):
     #: `EX_CONFIG`).
     exit_code: ClassVar[int] = 78
 
+    def causes(self) -> list[str]:
+        """Return the causes that the message does not contain, as `caused by KeyError: 'a'`."""
+        message, lines = str(self), []
+        # The causes of an error that was raised from itself have no end.
+        seen: set[int] = set()
+        cause = self.__cause__
+        while cause is not None and id(cause) not in seen:
+            seen.add(id(cause))
+            if str(cause) not in message:
+                lines.append(f"caused by {type(cause).__name__}: {cause}")
+            cause = cause.__cause__
+        return lines
+
 
 class ConfigurationError(BootError):
     """Raised when settings are invalid; the message lists all of them."""

@@ -322,9 +322,12 @@ async def test_a_missing_database_is_named(people: Any, postgres_server: Any) ->
     """It is not created: that is up to the operator."""
     url = f"{postgres_server.url}/missing"
 
-    with pytest.raises(UnavailableError, match="missing"):
+    with pytest.raises(UnavailableError, match="missing") as raised:
         async with running_app(plugin, people, environ={"DATABASE_URL": url}):
             pass
+
+    reason = 'caused by InvalidCatalogNameError: database "missing" does not exist'
+    assert raised.value.causes() == [reason]
 
 
 async def test_a_file_in_a_missing_folder_is_refused(people: Any, tmp_path: Path) -> None:

@@ -148,8 +148,8 @@ async def _check_initializers(app: App) -> list[Diagnosis]:
         finally:
             await app.stop()
     except BootError as error:
-        cause = f" (caused by {error.__cause__})" if error.__cause__ else ""
-        return [Diagnosis("initializers", Finding.FAILED, f"{error}{cause}")]
+        causes = "".join(f" ({cause})" for cause in error.causes())
+        return [Diagnosis("initializers", Finding.FAILED, f"{error}{causes}")]
     return [
         Diagnosis(
             check.name, Finding.OK if check.healthy else Finding.FAILED, check.problem or "usable"

@@ -24,6 +24,7 @@ from actionhero.cli.standard_streams import open_closed_streams, reserve_stdout
 from actionhero.plugins import VERSION
 
 if TYPE_CHECKING:
+    from actionhero.errors import BootError
     from actionhero.plugins.command_targets import CommandTarget
     from actionhero.plugins.host import PluginHost
 
@@ -48,6 +49,8 @@ class CommandGroup(click.Group):
         self._has_plugin_commands = False
         #: The errors of plugins and their commands, as far as the application is not loaded.
         self.problems: list[str] = []
+        #: Why no plugin could be loaded.
+        self._settings_error: BootError | None = None
         self._owners: dict[str, str] = {}
         self._current_owner = CORE_OWNER
         #: The places other than this process where commands run; `None`: not loaded.
@@ -129,7 +132,11 @@ class CommandGroup(click.Group):
         except click.NoSuchCommand as error:
             from actionhero.cli.suggestions import unknown_command_error  # noqa: PLC0415
 
-            raise unknown_command_error(error, self.list_commands(ctx)) from None
+            commands = self.list_commands(ctx)
+            if self._settings_error is not None and not ctx.resilient_parsing:
+                # Perhaps of a plugin, which cannot be known.
+                raise self._settings_error from None
+            raise unknown_command_error(error, commands, self.problems) from None
 
     def owner_of(self, name: str) -> str:
         """Return the owner of a command: core, or a plugin."""
@@ -175,6 +182,7 @@ class CommandGroup(click.Group):
         except ConfigurationError as error:
             self._has_plugin_commands = True
             self.problems.append(str(error))
+            self._settings_error = error
             return
         self.problems += host.problems
         self.add_plugin_commands(host)
@@ -296,12 +304,7 @@ def run() -> None:
         from actionhero.logs.colors import uses_colors  # noqa: PLC0415
 
         first, *others = str(error).splitlines() or [type(error).__name__]
-        cause = error.__cause__
-        while cause is not None:
-            # Most messages end with their cause.
-            if str(cause) not in str(error):
-                others.append(f"caused by {type(cause).__name__}: {cause}")
-            cause = cause.__cause__
-        text = "\n       ".join([f"{click.style('Error:', fg='red')} {first}", *others])
+        error_lines = [f"{click.style('Error:', fg='red')} {first}", *others, *error.causes()]
+        text = "\n       ".join(error_lines)
         click.echo(text, err=True, color=uses_colors())
         raise SystemExit(error.exit_code) from None

@@ -34,31 +34,31 @@ _MAX_FOLDERS: Final = 100
 
 
 def unknown_command_error(
-    error: click.NoSuchCommand, commands: Sequence[str]
+    error: click.NoSuchCommand, commands: Sequence[str], problems: Sequence[str]
 ) -> click.NoSuchCommand:
     """Return the error of an unknown command with the commands that were perhaps meant.
 
     Args:
         error: The error of click.
         commands: The names of all commands.
+        problems: The errors of plugins, whose commands are missing.
     """
+    hint = _hint(error.command_name, commands)
+    lines = [f"No such command {error.command_name!r}{hint}", *problems]
+    return click.NoSuchCommand(error.command_name, message="\n".join(lines), ctx=error.ctx)
+
+
+def _hint(name: str, commands: Sequence[str]) -> str:
     # Imported here because most commands exist.
     from difflib import get_close_matches  # noqa: PLC0415
 
-    name = error.command_name
     if ":" in name:
-        message = f"No such command {name!r}. Actions are called with: actionhero call {name}"
-        return click.NoSuchCommand(name, message=message, ctx=error.ctx)
+        return f". Actions are called with: actionhero call {name}"
     meant = [each for each in _NAMES_ELSEWHERE.get(name, ()) if each in commands]
     near = meant if name in _NAMES_ELSEWHERE else get_close_matches(name, commands)
     if not near:
-        return click.NoSuchCommand(
-            name, message=f"No such command {name!r}; actionhero --help lists them", ctx=error.ctx
-        )
-    hint = " or ".join(map(repr, near))
-    return click.NoSuchCommand(
-        name, message=f"No such command {name!r}. Did you mean {hint}?", ctx=error.ctx
-    )
+        return "; actionhero --help lists them"
+    return f". Did you mean {' or '.join(map(repr, near))}?"
 
 
 def settings_elsewhere(folder: Path) -> str | None:

@@ -85,7 +85,11 @@ class PostgresClient(_ErrorTranslation, AsyncpgDBClient):
         try:
             await super().create_connection(with_db)
         except Exception as error:
-            raise translate_error(error) from error
+            translated = translate_error(error)
+            # Not from itself: whoever follows its causes would not come to an end.
+            if translated is error:
+                raise
+            raise translated from error
 
     async def acquire(self) -> tuple[Any, Any]:
         """Return the pool, and a connection of it for exclusive use until its release.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from tortoise.backends.base.client import TransactionalDBClient, TransactionContext
@@ -11,7 +12,7 @@ from tortoise.exceptions import TransactionManagementError
 from actionhero_db.backends.limits import settle
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
 logger = logging.getLogger("actionhero.db")
 
@@ -44,20 +45,27 @@ class Savepoint(TransactionContext):
         self._translate_error = translate_error
 
     async def __aenter__(self) -> TransactionalDBClient:
-        try:
+        with self._translated():
             await settle(self.client.savepoint())
-        except Exception as error:
-            raise self._translate_error(error) from error
         return self.client
 
     async def __aexit__(self, exc_type: Any, exc_val: Any, exc_tb: Any) -> None:
         if exc_type is None:
-            try:
+            with self._translated():
                 await settle(self.client.release_savepoint())
-            except Exception as error:
-                raise self._translate_error(error) from error
             return
         try:
             await settle(self.client.savepoint_rollback())
         except Exception as error:  # noqa: BLE001 - the outer transaction meets the same error
             logger.debug("rollback to a savepoint failed: %s", error)
+
+    @contextmanager
+    def _translated(self) -> Iterator[None]:
+        try:
+            yield
+        except Exception as error:
+            translated = self._translate_error(error)
+            # Not from itself: whoever follows its causes would not come to an end.
+            if translated is error:
+                raise
+            raise translated from error

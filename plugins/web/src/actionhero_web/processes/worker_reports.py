@@ -35,7 +35,8 @@ class WorkerReports:
 
     def send_failure(self, error: BootError) -> None:
         """Report that a worker failed."""
-        self._send(failure=_with_causes(error)[:MAX_REPORT_CHARACTERS], code=error.exit_code)
+        failure = "\n".join([str(error) or type(error).__name__, *error.causes()])
+        self._send(failure=failure[:MAX_REPORT_CHARACTERS], code=error.exit_code)
 
     def _send(self, **facts: Any) -> None:
         with contextlib.suppress(OSError):
@@ -59,11 +60,3 @@ class WorkerReports:
         """Close the sockets."""
         self._reader.close()
         self._writer.close()
-
-
-def _with_causes(error: BaseException) -> str:
-    lines = [str(error) or type(error).__name__]
-    while error.__cause__ is not None:
-        error = error.__cause__
-        lines.append(f"caused by {type(error).__name__}: {error}")
-    return "\n".join(lines)
