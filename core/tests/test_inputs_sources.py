@@ -628,6 +628,74 @@ def test_no_chosen_file_is_absent() -> None:
     assert mixed(Upload, {}, form(picture="")).picture is None
 
 
+def test_files_of_some_names_are_parsed() -> None:
+    """A transport limits their size as that of texts."""
+
+    class Upload(Inputs):
+        picture: File | None = None
+        pictures: list[File] = []
+        either: File | str = ""
+        anything: Any = None
+        text: str = ""
+        numbers: list[int] = []
+        content: bytes = b""
+
+    class Open(Upload):
+        model_config = ConfigDict(extra="allow")
+        __pydantic_extra__: dict[str, int]
+
+    names = [*Upload.model_fields, "other"]
+
+    assert list(filter(InputSchema(Upload).is_parsed, names)) == ["text", "numbers", "content"]
+    assert InputSchema(Open).is_parsed("other")
+
+
+# -- texts of JSON ---------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("text", "type_of_error"),
+    [
+        (r'["\u0000"]', "nul"),
+        (r'["\ud800"]', "lone_surrogate"),
+        ('{"a": [1e400]}', "number_out_of_range"),
+        ("[NaN]", "json_invalid"),
+        ("[-Infinity]", "json_invalid"),
+        ("[" * 65 + "]" * 65, "json_invalid"),
+        ("[" * 100_000, "json_invalid"),
+        ("[1,", "json_invalid"),
+        ("", "json_invalid"),
+    ],
+)
+def test_texts_of_json_are_read_like_the_document(text: str, type_of_error: str) -> None:
+    """From all sources."""
+
+    class Encoded(Inputs):
+        content: Json[Any]
+
+    document = to_json({"content": text})
+
+    assert problems(refusal(Encoded, None, document)) == [("/content", type_of_error)]
+    assert problems(refusal(Encoded, {"content": text}))[0][1] in {type_of_error, "missing"}
+    with pytest.raises(InvalidInput) as raised:
+        JsonPayload(document).parse(InputSchema(Encoded))
+    assert problems(raised.value) == [("/content", type_of_error)]
+
+
+def test_valid_texts_of_json_are_parsed() -> None:
+    class Encoded(Inputs):
+        content: Json[list[int]] | None = None
+        either: Json[list[int]] | str = ""
+
+    schema = InputSchema(Encoded)
+
+    assert JsonPayload(b'{"content": "[1, 2]"}').parse(schema).content == [1, 2]
+    assert TextPayload({"content": ["[1, 2]"]}).parse(schema).content == [1, 2]
+    assert JsonPayload(b'{"content": null}').parse(schema).content is None
+    assert JsonPayload(b'{"either": "[1, 2]"}').parse(schema).either == [1, 2]
+    assert JsonPayload(b'{"either": "["}').parse(schema).either == "["
+
+
 # -- decoders of plugins ---------------------------------------------------------------------------
 
 

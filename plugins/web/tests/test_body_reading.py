@@ -12,7 +12,7 @@ from aiohttp.base_protocol import BaseProtocol
 from aiohttp.test_utils import make_mocked_request
 from tests.clock import Clock
 
-from actionhero import MalformedRequest, Timeout
+from actionhero import MalformedRequest, RequestTooLarge, Timeout
 from actionhero_web.bodies.body import BodyReader
 from actionhero_web.bodies.body_stream import BodyStream
 from actionhero_web.bodies.content_coding import MAX_MEMBERS
@@ -156,7 +156,11 @@ async def test_small_chunks_of_a_file_are_written_together(monkeypatch: pytest.M
     stream = content(is_complete=False)
     form = asyncio.create_task(
         read_form(
-            stream, "multipart/form-data; boundary=a", memory_bytes=1000, fields_limit_bytes=0
+            stream,
+            "multipart/form-data; boundary=a",
+            memory_bytes=1000,
+            fields_limit_bytes=0,
+            is_parsed=lambda name: False,
         )
     )
     body = head + data + b"\r\n--a--\r\n"
@@ -171,3 +175,26 @@ async def test_small_chunks_of_a_file_are_written_together(monkeypatch: pytest.M
     assert (file.size, file.content()) == (len(data), data)
     assert 1 < writes < 10
     file.close()
+
+
+async def test_files_in_the_place_of_texts_have_the_limit_of_texts() -> None:
+    """A file name does not exempt the value of a field from the limit of parsed parts."""
+
+    async def read(name: str) -> Any:
+        head = f'--a\r\nContent-Disposition: form-data; name="{name}"; filename="f"\r\n\r\n'
+        stream = content(is_complete=False)
+        stream.feed_data(head.encode() + bytes(2000) + b"\r\n--a--\r\n")
+        stream.feed_eof()
+        form = await read_form(
+            stream,
+            "multipart/form-data; boundary=a",
+            memory_bytes=10_000,
+            fields_limit_bytes=1000,
+            is_parsed=lambda name: name == "numbers",
+        )
+        form.close()
+        return form.fields
+
+    assert "upload" in await read("upload")
+    with pytest.raises(RequestTooLarge):
+        await read("numbers")

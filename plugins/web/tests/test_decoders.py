@@ -72,3 +72,16 @@ async def test_a_plugin_can_decode_json_of_another_media_type(port: int, path: s
         usual = await client.post(path, json={"name": "Ada"})
 
     assert [decoded.json(), other.json(), usual.json()] == ["Ada 1", "Ada 1", "Ada 1"]
+
+
+async def test_a_body_that_is_too_deep_for_its_decoder_is_malformed(port: int) -> None:
+    """The fault is that of the client, like any other malformed body."""
+    async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}/api") as client:
+        response = await client.post(
+            "/greet",
+            content=b'{"attributes": ' + b"[" * 100_000,
+            headers={"Content-Type": "application/vnd.api+json"},
+        )
+
+    assert response.status_code == 400
+    assert response.json()["error"]["message"] == "the body is not valid application/vnd.api+json"

@@ -13,7 +13,10 @@ from pydantic_core import (
     core_schema,
 )
 
+from actionhero import json
+from actionhero.errors import MalformedRequest
 from actionhero.inputs.core_schemas import CoreSchema, literal_values, rewrite
+from actionhero.inputs.unsupported import find_unsupported
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -36,8 +39,9 @@ def with_exact_values(schema: CoreSchema) -> CoreSchema:
     """Return the schema of inputs in which each value is one that the document of JSON contains.
 
     No number of a literal or an enumeration equals `true`, members of enumerations in a literal are
-    their values, iterables are validated as lists, and pydantic's own validators refuse values with
-    a `ValidationError` only. A schema without any of these is returned as it is.
+    their values, iterables are validated as lists, texts of `Json` are read like the document, and
+    pydantic's own validators refuse values with a `ValidationError` only. A schema without any of
+    these is returned as it is.
     """
     changes = 0
 
@@ -71,6 +75,10 @@ def _exact(schema: dict[str, Any]) -> dict[str, Any]:
     if type_ == "generator":
         # Pydantic would validate its items within `run`, where an error is one of the author.
         return schema | {"type": "list"}
+    if type_ == "json":
+        return before(_check_json, schema)
+    if type_ == "union":
+        return _with_unchecked_json(schema)
     if type_ in _FUNCTIONS:
         return _guarded(schema)
     if type_ == "tagged-union":
@@ -84,6 +92,36 @@ def _exact(schema: dict[str, Any]) -> dict[str, Any]:
         return schema
     error = "enum" if type_ == "enum" else "literal_error"
     return before(partial(_check_boolean, error, values, booleans, numbers), schema)
+
+
+def _with_unchecked_json(schema: dict[str, Any]) -> dict[str, Any]:
+    """Return the schema of a union as it was: a function changes which of its members is chosen."""
+    choices = schema["choices"]
+    unchecked = [
+        (_unchecked(item[0]), item[1]) if isinstance(item, tuple) else _unchecked(item)
+        for item in choices
+    ]
+    return schema if unchecked == choices else schema | {"choices": unchecked}
+
+
+def _unchecked(schema: dict[str, Any]) -> dict[str, Any]:
+    function = schema.get("function", {})
+    is_checked = isinstance(function, dict) and function.get("function") is _check_json
+    return schema["schema"] if is_checked else schema
+
+
+def _check_json(value: Any) -> Any:
+    """Refuse a text of JSON that would be refused as the document."""
+    if not isinstance(value, str | bytes | bytearray):
+        return value
+    try:
+        content = json.loads(value)
+    except MalformedRequest as error:
+        reason = error.message.removeprefix("Invalid JSON: ")
+        raise PydanticKnownError("json_invalid", {"error": reason}) from None
+    for unsupported in find_unsupported({"": content}):
+        raise PydanticCustomError(unsupported.type, unsupported.message)
+    return value
 
 
 def _guarded(schema: dict[str, Any]) -> dict[str, Any]:

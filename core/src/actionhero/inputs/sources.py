@@ -63,6 +63,10 @@ class InputReader:
     def _add_kind(self, name: str, kind: Kind) -> None:
         self.kinds[name] = self.kinds.get(name, Kind()).merge(kind)
 
+    def is_parsed(self, name: str) -> bool:
+        """Return whether a file with this name is read as the value of a field."""
+        return not self.kinds.get(name, self._other_kind).is_file
+
     def values(self, texts: Mapping[str, Sequence[Any]]) -> dict[str, Any]:
         """Return the values of texts and files; empty texts are absent, except in texts.
 

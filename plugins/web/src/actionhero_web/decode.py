@@ -174,6 +174,7 @@ class RequestDecoder:
             context.request.headers["Content-Type"],
             memory_bytes=self._memory_bytes,
             fields_limit_bytes=self.body.parsed_limit(route),
+            is_parsed=context.match.target.inputs.is_parsed,
         )
         context.form = form
         return FormFields(form.fields)

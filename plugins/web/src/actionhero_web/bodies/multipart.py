@@ -16,7 +16,7 @@ from actionhero_web.bodies.part_content import codec_of, decode_text, decoded
 from actionhero_web.files.file_types import content_type_of
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Callable
 
     from aiohttp import StreamReader
 
@@ -49,7 +49,12 @@ class Form:
 
 
 async def read_form(
-    content: StreamReader, content_type: str, *, memory_bytes: int, fields_limit_bytes: int
+    content: StreamReader,
+    content_type: str,
+    *,
+    memory_bytes: int,
+    fields_limit_bytes: int,
+    is_parsed: Callable[[str], bool],
 ) -> Form:
     """Return a multipart form.
 
@@ -58,6 +63,7 @@ async def read_form(
         content_type: The media type with the boundary.
         memory_bytes: Larger files are stored on disk.
         fields_limit_bytes: The largest size of all names and texts together; 0 for no limit.
+        is_parsed: Whether the files of a name are values of fields, whose size is limited too.
 
     Raises:
         RequestTooLarge: It is larger than the limit, or has more than `MAX_PARTS` parts.
@@ -67,7 +73,7 @@ async def read_form(
         Timeout: The client paused for too long.
     """
     parser = MultipartParser(content, boundary_of(content_type))
-    reader = _FormReader(parser, memory_bytes, fields_limit_bytes)
+    reader = _FormReader(parser, memory_bytes, fields_limit_bytes, is_parsed)
     try:
         return await reader.read()
     except BaseException:
@@ -76,11 +82,18 @@ async def read_form(
 
 
 class _FormReader:
-    def __init__(self, parser: MultipartParser, memory_bytes: int, fields_limit_bytes: int) -> None:
+    def __init__(
+        self,
+        parser: MultipartParser,
+        memory_bytes: int,
+        fields_limit_bytes: int,
+        is_parsed: Callable[[str], bool],
+    ) -> None:
         self.form = Form()
         self._parser = parser
         self._memory_bytes = memory_bytes
         self._fields_limit_bytes = fields_limit_bytes
+        self._is_parsed = is_parsed
         self._fields_bytes = 0
         self._charset = "utf-8"
 
@@ -109,6 +122,8 @@ class _FormReader:
         self._count(len(name))
         chunks = decoded(headers, self._parser.chunks())
         if file_name is not None:
+            if self._is_parsed(name):
+                chunks = self._counted_chunks(chunks)
             file = await self._read_file(file_name, headers, chunks)
             if file.size or file_name:
                 self.form.add(name, file)
@@ -116,7 +131,7 @@ class _FormReader:
                 # A browser sends this for a file field in which no file was chosen.
                 file.close()
             return
-        data = b"".join([self._counted(chunk) async for chunk in chunks])
+        data = b"".join([chunk async for chunk in self._counted_chunks(chunks)])
         text = decode_text(name, data, headers, self._charset)
         if name == CHARSET_FIELD:
             codec_of(text)
@@ -156,9 +171,10 @@ class _FormReader:
         content_type = headers.get("content-type") or content_type_of(name)
         return File(name, content_type, size, stream)  # type: ignore[arg-type]
 
-    def _counted(self, chunk: bytes) -> bytes:
-        self._count(len(chunk))
-        return chunk
+    async def _counted_chunks(self, chunks: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+        async for chunk in chunks:
+            self._count(len(chunk))
+            yield chunk
 
     def _count(self, size: int) -> None:
         """Add to the size of the parsed parts."""
