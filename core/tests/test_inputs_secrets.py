@@ -139,10 +139,10 @@ def test_secret_names_are_collected_at_any_depth(type_: Any, names: set[str]) ->
 def test_secrets_of_all_types_are_in_no_error_and_no_log_line(type_: Any, value: Any) -> None:
     """Behind aliases, in named tuples, in typed dictionaries of `typing_extensions`."""
 
-    class Given(Inputs):
+    class Outer(Inputs):
         first: type_
 
-    schema = InputSchema(Given)
+    schema = InputSchema(Outer)
     invalid = {"first": [value, {}, "x"]}
 
     with pytest.raises(InvalidInput) as raised:

@@ -13,6 +13,7 @@ from typing import (
     NewType,
     NotRequired,
     Required,
+    TypeVar,
     Union,
     get_args,
     get_origin,
@@ -251,11 +252,11 @@ def _aliased(alias: Any, arguments: tuple[Any, ...]) -> Any:
     except (AttributeError, NameError, SyntaxError, TypeError):
         value = alias.__value__
     # A type has its parameters in another order than its alias may have.
-    given = dict(zip(alias.__type_params__, arguments, strict=False))
+    by_parameter = dict(zip(alias.__type_params__, arguments, strict=False))
     parameters = getattr(value, "__parameters__", ())
-    if parameters and given:
-        return value[tuple(given.get(parameter, parameter) for parameter in parameters)]
-    return given.get(value, value) if given else value
+    if parameters and by_parameter:
+        return value[tuple(by_parameter.get(parameter, parameter) for parameter in parameters)]
+    return by_parameter.get(value, value) if isinstance(value, TypeVar) else value
 
 
 def _contains(items: Iterable[Any], item: Any) -> bool:
