@@ -28,6 +28,7 @@ PACKAGE = "guestbook"
 HEADING = """\
 import asyncio
 from datetime import date, timedelta
+from typing import Any
 from actionhero import *
 from actionhero_channels import Channel
 from actionhero_limits import Limit

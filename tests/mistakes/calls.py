@@ -61,8 +61,31 @@ CALLS: list[Mistake] = [
             async def entries(self) -> list[str]:
                 return []
         """,
-        "the result of action 'greet' cannot be encoded: a value of type "
-        "'coroutine' cannot be written as JSON; did you forget 'await'?",
+        "the result of action 'greet' cannot be encoded: /entries: a coroutine of "
+        "'Greet.entries' cannot be written as JSON; did you forget 'await'? "
+        "(guestbook.py: return {'entries': self.entries()})",
+    ),
+    Mistake(
+        "a forgotten await in a dictionary of any values",
+        """
+        class Greet(Action):
+            name = 'greet'
+            async def run(self) -> dict[str, Any]:
+                return {'entries': [1, {'last': self.entries()}]}
+
+            async def entries(self) -> list[str]:
+                return []
+        """,
+        "action 'greet' failed: the result of run is invalid: /entries/1/last: a coroutine of "
+        "'Greet.entries' cannot be written as JSON; did you forget 'await'? (guestbook.py: "
+        "return {'entries': [1, {'last': self.entries()}]})",
+    ),
+    Mistake(
+        "an object without a schema in a dictionary of any values",
+        run("async def run(self) -> dict[str, Any]:", "return {'a': [object()]}"),
+        "action 'greet' failed: the result of run is invalid: /a/0: a value of type 'object' "
+        "cannot be written as JSON; return plain data, a dataclass or a pydantic model "
+        "(guestbook.py)",
     ),
     Mistake(
         "a forgotten await of another action",
@@ -95,7 +118,7 @@ CALLS: list[Mistake] = [
         run("async def run(self):", "return object()"),
         "the result of action 'greet' cannot be encoded: a value of type 'object' "
         "cannot be written as JSON; return plain data, a dataclass or a pydantic "
-        "model",
+        "model (guestbook.py)",
     ),
     Mistake(
         "an exception of Python",
@@ -239,7 +262,7 @@ CALLS: list[Mistake] = [
         "an error that is returned without return annotation",
         run("async def run(self):", "return NotFound('no entry')"),
         "the result of action 'greet' cannot be encoded: a value of type 'NotFound' "
-        "cannot be written as JSON; raise it",
+        "cannot be written as JSON; raise it (guestbook.py)",
     ),
     Mistake(
         "a resource by its name",

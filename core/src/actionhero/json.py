@@ -7,7 +7,7 @@ import dataclasses
 import json
 import re
 from array import array
-from collections.abc import Callable, Iterator, Mapping, Set
+from collections.abc import Callable, Iterable, Iterator, Mapping, Set
 from datetime import UTC, datetime
 from enum import Enum
 from itertools import accumulate
@@ -36,7 +36,18 @@ _ORJSON_LIMIT: Final = b"0" * 19
 
 
 class UnsupportedType(TypeError):
-    """Raised for a value of a type that JSON does not support; the message names the type."""
+    """Raised for a value of a type that JSON does not support; the message names the type.
+
+    Args:
+        message: The message.
+        location: The keys and indexes that lead to the value.
+        called: The name of the function whose coroutine the value is; empty for other values.
+    """
+
+    def __init__(self, message: str, location: tuple[Any, ...] = (), called: str = "") -> None:
+        super().__init__(message)
+        self.location = location
+        self.called = called
 
 
 def _translation(**groups: str) -> bytes:
@@ -278,17 +289,10 @@ def _fragment(value: Any) -> Any:
 
 def _with_repairs(value: Any, indent: int | None) -> bytes:
     """Serialize a value with lone surrogates, or raise an error that names the wrong type."""
-    unsupported: list[tuple[str, str]] = []
+    unsupported: list[Any] = []
 
     def remember(value: Any) -> Any:
-        remedy = "return plain data, a dataclass or a pydantic model"
-        if isinstance(value, BaseException):
-            remedy = "raise it"
-        if type(value) is CoroutineType:
-            remedy = "did you forget 'await'?"
-            # The error names it; Python would warn of it later.
-            value.close()
-        unsupported.append((type(value).__qualname__, remedy))
+        unsupported.append(value)
         raise TypeError
 
     try:
@@ -300,12 +304,41 @@ def _with_repairs(value: Any, indent: int | None) -> bytes:
         raise TypeError(reason) from None
     except (PydanticSerializationError, ValueError) as error:
         if unsupported:
-            name, remedy = unsupported[0]
-            raise UnsupportedType(
-                f"a value of type {name!r} cannot be written as JSON; {remedy}"
-            ) from None
+            raise _unsupported(unsupported[0], value) from None
         reason = f"a value of type {type(value).__qualname__!r} cannot be written as JSON"
         raise TypeError(reason) from error
+
+
+def _unsupported(value: Any, document: Any) -> UnsupportedType:
+    called, subject = "", f"a value of type {type(value).__qualname__!r}"
+    remedy = "return plain data, a dataclass or a pydantic model"
+    if isinstance(value, BaseException):
+        remedy = "raise it"
+    if type(value) is CoroutineType:
+        called, subject = value.__name__, f"a coroutine of {value.__qualname__!r}"
+        remedy = "did you forget 'await'?"
+        # The error names it; Python would warn of it later.
+        value.close()
+    return UnsupportedType(
+        f"{subject} cannot be written as JSON; {remedy}", _location(value, document) or (), called
+    )
+
+
+def _location(value: Any, document: Any) -> tuple[Any, ...] | None:
+    """Return the keys and indexes that lead to a value in a document; `None` without it."""
+    if document is value:
+        return ()
+    items: Iterable[tuple[Any, Any]] = ()
+    if isinstance(document, Mapping):
+        items = document.items()
+    elif isinstance(document, list | tuple):
+        items = enumerate(document)
+    elif isinstance(document, BaseModel) or dataclasses.is_dataclass(document):
+        items = getattr(document, "__dict__", {}).items()
+    for key, item in items:
+        if (inner := _location(value, item)) is not None:
+            return (key, *inner)
+    return None
 
 
 def _repair(text: str) -> str:

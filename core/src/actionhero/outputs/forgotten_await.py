@@ -22,13 +22,14 @@ class ForgottenAwait(ResultError):
 
     def __init__(self, coroutine: CoroutineType[Any, Any, Any], run: Any, name: str) -> None:
         coroutine.close()
+        place = place_of_call(run, coroutine.__name__)
         super().__init__(
             f"did you forget 'await' in {name!r}? run returned a coroutine of "
-            f"{coroutine.__qualname__!r} instead of its result ({_place(run, coroutine.__name__)})"
+            f"{coroutine.__qualname__!r} instead of its result ({place})"
         )
 
 
-def _place(run: Any, called: str) -> str:
+def place_of_call(run: Any, called: str) -> str:
     """Return the line of `run` that calls a function without `await`; its first line otherwise."""
     function = inspect.unwrap(getattr(run, "__func__", run))
     code = function.__code__

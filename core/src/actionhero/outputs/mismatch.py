@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     from pydantic import ValidationError
     from pydantic_core import ErrorDetails
 
+    from actionhero.json import UnsupportedType
+
 #: How many errors the message of a mismatch lists.
 _MAX_ERRORS: Final = 5
 
@@ -49,6 +51,24 @@ class OutputMismatch(ResultError):
             f"the result does not match the return annotation of run: {'; '.join(errors)}"
         )
         self.shown = shown
+
+
+class UnsupportedResult(ResultError):
+    """Raised for a result with a value that JSON does not support.
+
+    Args:
+        error: The error of the value.
+    """
+
+    def __init__(self, error: UnsupportedType) -> None:
+        super().__init__(f"the result of run is invalid: {located(error)}")
+        self.called = error.called
+
+
+def located(error: UnsupportedType) -> str:
+    """Return the message of an error, with the pointer to the value."""
+    pointer = pointer_to(error.location)
+    return f"{pointer}: {error}" if pointer else str(error)
 
 
 def messages(error: ValidationError) -> list[str]:

@@ -14,7 +14,7 @@ from actionhero.errors import PluginError
 from actionhero.inputs.problems import pointer_to
 from actionhero.outputs.compilation import as_list, compile_annotation, is_plain
 from actionhero.outputs.encoding import decode
-from actionhero.outputs.mismatch import OutputMismatch, messages, warnings
+from actionhero.outputs.mismatch import OutputMismatch, UnsupportedResult, messages, warnings
 from actionhero.streams import Event, Item
 
 if TYPE_CHECKING:
@@ -114,12 +114,16 @@ class OutputSchema:
 
         Raises:
             OutputMismatch: It was changed since, and does not match any more.
-            TypeError: It cannot be serialized. The message names its type.
+            UnsupportedResult: A part of it is not JSON. The message names its place and its type.
+            TypeError: It cannot be serialized.
         """
         if value is None:
             return b"{}"
         if self.is_plain:
-            return json.dumps(value)
+            try:
+                return json.dumps(value)
+            except json.UnsupportedType as error:
+                raise UnsupportedResult(error) from None
         if self._natives and isinstance(value, self._natives):
             return None
         try:

@@ -4,7 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from actionhero.json import UnsupportedType
+from actionhero.outputs import OutputMismatch, UnsupportedResult, place_of_call
+
 if TYPE_CHECKING:
+    from actionhero.action import RegisteredAction
     from actionhero.call import Call
     from actionhero.errors import TypedError
 
@@ -42,6 +46,16 @@ def described(error: BaseException) -> BaseException | str:
     if str(error) and not isinstance(error, KeyError | SystemExit):
         return error
     return f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
+
+
+def place_of_result(error: BaseException, action: RegisteredAction) -> str:
+    """Return where an action returns an invalid result, in parentheses; empty for other errors."""
+    if isinstance(error, OutputMismatch):
+        return f" ({action.source})"
+    if not isinstance(error, UnsupportedResult | UnsupportedType):
+        return ""
+    place = place_of_call(action.instance.run, error.called) if error.called else action.source
+    return f" ({place})"
 
 
 def lacks_request(error: BaseException, call: Call) -> bool:

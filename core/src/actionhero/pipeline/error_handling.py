@@ -23,11 +23,12 @@ from actionhero.inputs.problems import FIXED_MESSAGES
 from actionhero.inputs.scrubber import Scrubber
 from actionhero.json import UnsupportedType
 from actionhero.logs import request_id as current_request_id
-from actionhero.outputs import OutputMismatch, ResultError
+from actionhero.outputs import ResultError, located
 from actionhero.pipeline.author_faults import (
     attribute_advice,
     described,
     lacks_request,
+    place_of_result,
     without_message,
 )
 from actionhero.pipeline.exception_reports import ExceptionReports
@@ -205,9 +206,7 @@ class ErrorHandler:
                 "action %r failed: %s%s",
                 action.name,
                 described(error),
-                f" ({action.source})"
-                if isinstance(error, OutputMismatch)
-                else attribute_advice(error, call),
+                place_of_result(error, action) or attribute_advice(error, call),
                 exc_info=None if isinstance(error, ResultError) else error,
                 extra={"scrubber": scrubber},
             )
@@ -239,16 +238,23 @@ class ErrorHandler:
             self.reports.report(error, operation, public=typed)
         return Outcome(error=typed, stack=self._stack(error))
 
-    def handle_encoding_error(self, error: BaseException, name: str) -> Outcome:
+    def handle_encoding_error(
+        self, error: BaseException, name: str, action: RegisteredAction | None
+    ) -> Outcome:
         """Return the outcome of a call whose result the transport cannot encode; log the error."""
         interrupt_process(error)
         if isinstance(error, ConnectionTypeNotFound):
             # The result is valid for another transport.
             logger.warning("the result of action %r cannot be encoded: %s", name, error)
             return Outcome(error=error)
-        # The traceback has no line of the author then.
-        stack = None if isinstance(error, UnsupportedType) else error
-        logger.error("the result of action %r cannot be encoded: %s", name, error, exc_info=stack)
+        reason: object = error
+        stack: BaseException | None = error
+        if isinstance(error, UnsupportedType):
+            # The traceback has no line of the author then.
+            stack = None
+            place = "" if action is None else place_of_result(error, action)
+            reason = located(error) + place
+        logger.error("the result of action %r cannot be encoded: %s", name, reason, exc_info=stack)
         typed = TypedError(INTERNAL_ERROR)
         self.reports.report(error, f"the result of action {name!r}", public=typed)
         return Outcome(error=typed, stack=self._stack(error))

@@ -71,10 +71,6 @@ class ErrorReporting:
         """
         return self._errors.handle_outside_call(error, operation)
 
-    def encoding_error_outcome(self, name: str, error: BaseException) -> Outcome:
-        """Return the outcome of a call of `name` whose result the transport cannot encode."""
-        return self._errors.handle_encoding_error(error, name)
-
     def translate(self, type_: type[Exception], translation: Translation) -> None:
         """Translate exceptions of `type_` and its subclasses to a `TypedError`.
 

@@ -301,6 +301,13 @@ class Pipeline(Identification, ErrorReporting):
             outer=call,
         )
 
+    def encoding_error_outcome(self, name: str, error: BaseException) -> Outcome:
+        """Return the outcome of a call of `name` whose result the transport cannot encode."""
+        plan = self._plans.get(name)
+        return self._errors.handle_encoding_error(
+            error, name, None if plan is None else plan.action
+        )
+
     def authorizes(self, name: str) -> bool:
         """Return whether middleware of the action `name` has `authorize` or `admit`.
 
