@@ -6,11 +6,12 @@ import asyncio
 import io
 import json
 import logging
-from typing import TYPE_CHECKING, Any, Literal
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import pytest
 
-from actionhero import Action, Call, logs
+from actionhero import Action, Call, ServiceUnavailable, logs
 from actionhero_tasks import JobState, Task, Tasks
 
 if TYPE_CHECKING:
@@ -45,6 +46,19 @@ class Report(Action):
 
     async def collect(self) -> None:
         logger.info("collected in a task")
+
+
+class Index(Action):
+    """Fail at the first attempt."""
+
+    name = "index"
+    task = Task(retries=3, backoff=timedelta(milliseconds=10))
+    attempts: ClassVar[list[str]] = []
+
+    async def run(self, call: Call) -> None:
+        self.attempts.append(call.connection.id)
+        if self.attempts.count(call.connection.id) == 1:
+            raise ServiceUnavailable("the index is not available")
 
 
 @pytest.fixture
@@ -135,3 +149,19 @@ async def test_a_line_outside_of_jobs_has_no_id(
     calls = [line for line in lines if line["message"] == "call" and line["transport"] == "test"]
     assert len(calls) == 1
     assert "job" not in calls[0]
+
+
+async def test_a_retry_is_logged_with_its_reason_and_its_delay(
+    tasks_app: Callable[..., Any], caplog: pytest.LogCaptureFixture
+) -> None:
+    """The line of the call has the type of the error only."""
+    async with tasks_app(Index) as app:
+        tasks = app.app.get(Tasks)
+        id = await tasks.enqueue(Index)
+        job = await tasks.wait(id)
+
+    assert job.state is JobState.DONE
+    messages = [item.getMessage() for item in caplog.records if item.name == "actionhero.tasks"]
+    assert [message.rpartition(" in ")[0] for message in messages if id in message] == [
+        f"job {id} of 'index' has failed, attempt 1 of 4: the index is not available; it is retried"
+    ]

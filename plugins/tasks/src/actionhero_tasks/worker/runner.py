@@ -213,6 +213,16 @@ class JobRunner:
                 outcome.error.message,
             )
             self._report(claim, outcome.error, request_id)
+        else:
+            logger.warning(
+                "job %s of %r has failed, attempt %d of %d: %s; it is retried in %.3g s",
+                claim.id,
+                claim.action,
+                claim.attempts + 1,
+                retry.retries + 1,
+                outcome.error.message,
+                settlement.delay_ms / 1000,
+            )
         return settlement, outcome
 
     def _dead_letter(self, claim: Claim, error: TypedError) -> Settlement:
