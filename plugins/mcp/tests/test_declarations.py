@@ -104,6 +104,15 @@ async def test_two_tools_with_one_name() -> None:
     assert "'test:action'" in str(error.value)
 
 
+async def test_an_invalid_route_is_reported_by_the_web_server() -> None:
+    """This plugin reads the routes too, also those of actions without `mcp`."""
+    with pytest.raises(PluginError, match="has an invalid web") as error:
+        async with running_app(web_plugin, mcp_plugin, action(None, web="GTE /greet")):
+            pass
+
+    assert str(error.value).endswith("(reported by plugin 'actionhero_web')")
+
+
 @pytest.mark.parametrize(
     "mcp",
     [

@@ -41,7 +41,8 @@ def actionhero_action_attributes() -> list[str]:
     return ["mcp"]
 
 
-@hookimpl
+# After the web server, which then reports the errors in routes as its own.
+@hookimpl(trylast=True)
 def actionhero_validate(app: Application) -> list[str]:
     from actionhero_mcp.validation import validate
 
