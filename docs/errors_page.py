@@ -34,7 +34,10 @@ def errors_page() -> str:
         (str(cli.EXIT_USAGE), "Usage error: an unknown command, option or action."),
         (str(cli.EXIT_DATA), "The inputs are invalid."),
         (str(cli.EXIT_UNAVAILABLE), "A service that the action needs is unavailable."),
-        (str(LifecycleError.exit_code), "An initializer or a server failed to start or to stop."),
+        (
+            str(LifecycleError.exit_code),
+            "An initializer or a server failed to start, or to stop in time.",
+        ),
         (
             str(cli.EXIT_CONFIGURATION),
             "The settings or plugins are invalid, or the port is in use.",

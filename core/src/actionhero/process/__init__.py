@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from actionhero.plugins import lazy_names
 
 if TYPE_CHECKING:
+    from actionhero.process.forced_exit import on_forced_exit as on_forced_exit
     from actionhero.process.parent import parent_environ as parent_environ
     from actionhero.process.parent import parent_id as parent_id
     from actionhero.process.serving import EXIT_SOFTWARE as EXIT_SOFTWARE
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 __getattr__, __dir__, __all__ = lazy_names(
     __name__,
     {
+        ".forced_exit": ["on_forced_exit"],
         ".parent": ["parent_environ", "parent_id"],
         ".serving": [
             "EXIT_SOFTWARE",

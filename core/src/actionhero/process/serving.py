@@ -13,6 +13,7 @@ import sys
 import time
 from typing import TYPE_CHECKING, Any, Final, NoReturn, TypeVar
 
+from actionhero.process.forced_exit import call_functions
 from actionhero.process.parent import stop_after_parent
 from actionhero.process.signal_handlers import forget_handler, use_handler
 from actionhero.settings import ProcessSettings
@@ -35,6 +36,8 @@ SHUTDOWN_MARGIN_SECONDS: Final = 4.5
 EXIT_SECONDS: Final = 1.0
 #: The time limit for the log line of a forced exit.
 LOG_SECONDS: Final = 0.3
+#: The time limit for the functions that are called before a forced exit.
+EXIT_FUNCTION_SECONDS: Final = 0.45
 #: sysexits.h: `EX_SOFTWARE`.
 EXIT_SOFTWARE: Final = 70
 #: How often a process with a parent checks that the parent is alive, and calls `heartbeat`.
@@ -297,7 +300,9 @@ class ExitTimer:
         _thread.start_new_thread(
             logger.error, ("shutdown did not finish within %.1f s; exiting", self._seconds)
         )
-        time.sleep(LOG_SECONDS)
+        time_logged = time.monotonic() + LOG_SECONDS
+        call_functions(EXIT_FUNCTION_SECONDS)
+        time.sleep(max(time_logged - time.monotonic(), 0))
         os._exit(self._code)
 
 
@@ -325,6 +330,7 @@ def exit_now(number: int) -> None:
     ExitTimer(EXIT_SECONDS, 128 + number).start()
     try:
         logger.warning("second %s: exiting immediately", signal.Signals(number).name)
+        call_functions(EXIT_FUNCTION_SECONDS)
         logging.shutdown()
         sys.stdout.flush()
     finally:

@@ -79,6 +79,7 @@ if TYPE_CHECKING:
     from actionhero.process import exit_now as exit_now
     from actionhero.process import exit_soon as exit_soon
     from actionhero.process import loop_factory as loop_factory
+    from actionhero.process import on_forced_exit as on_forced_exit
     from actionhero.process import parent_environ as parent_environ
     from actionhero.process import parent_id as parent_id
     from actionhero.process import run_interruptible as run_interruptible
@@ -168,6 +169,7 @@ __getattr__, __dir__, __all__ = lazy_names(
             "exit_now",
             "exit_soon",
             "loop_factory",
+            "on_forced_exit",
             "parent_environ",
             "parent_id",
             "run_interruptible",

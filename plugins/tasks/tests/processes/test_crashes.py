@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import time
 from typing import TYPE_CHECKING
 
 import pytest
@@ -14,6 +15,8 @@ from actionhero_tasks.job import JobState, NewJob
 
 if TYPE_CHECKING:
     from plugins.tasks.tests.processes.conftest import Deployment
+
+    from actionhero_tasks.job import JobRecord
 
 # The first test with RabbitMQ starts it, which takes most of a minute on a loaded machine.
 pytestmark = pytest.mark.timeout(240)
@@ -130,6 +133,125 @@ def test_a_job_that_exceeds_the_grace_time_returns_to_the_queue(
     store.close()
     assert record is not None
     assert record.deliveries == 0
+
+
+def record_of(deployment: Deployment, id: str) -> JobRecord:
+    store = deployment.store()
+    try:
+        record = store.find(id)
+    finally:
+        store.close()
+    assert record is not None
+    return record
+
+
+#: Signals do not interrupt it.
+SPIN = """
+
+import itertools
+
+
+class Spin(Action):
+    name = "spin"
+
+    async def run(self) -> int:
+        note("begin x")
+        return sum(itertools.repeat(1, 10**12))
+"""
+
+
+@pytest.mark.parametrize(
+    "job", [["block", "--name", "x", "--seconds", "60"], ["spin"]], ids=["block", "spin"]
+)
+def test_a_blocking_job_at_a_stop_of_its_worker_is_not_counted(
+    each_deployment: Deployment, job: list[str]
+) -> None:
+    """Also in C code that holds the GIL, whose process the supervisor kills."""
+    deployment = each_deployment
+    deployment.environ["ACTIONHERO_PROCESS__SHUTDOWN_TIMEOUT"] = "0"
+    source = deployment.folder / "sample_app.py"
+    source.write_text(source.read_text() + SPIN)
+    parent = deployment.start("worker")
+    beside = deployment.enqueue("work", "--name", "beside", "--seconds", "60")
+    deployment.wait_for("begin beside")
+    id = deployment.enqueue(*job)
+    deployment.wait_for("begin x")
+
+    parent.terminate()
+    code = parent.wait()
+
+    assert code == (0 if job == ["spin"] else 70)
+    for record in (record_of(deployment, id), record_of(deployment, beside)):
+        assert (record.state, record.deliveries) == (JobState.READY, 0)
+
+
+def test_a_blocking_job_at_a_stop_of_a_server_is_not_counted(deployment: Deployment) -> None:
+    """Before another process can take it for the job of a crashed worker."""
+    deployment.environ["ACTIONHERO_PROCESS__SHUTDOWN_TIMEOUT"] = "0"
+    server = deployment.start("start")
+    id = deployment.enqueue("block", "--name", "x", "--seconds", "60")
+    deployment.wait_for("begin x")
+
+    server.terminate()
+
+    assert server.wait() == 70
+    record = record_of(deployment, id)
+    assert (record.state, record.deliveries) == (JobState.READY, 0)
+
+
+@pytest.mark.parametrize("job", ["block", "work"])
+def test_a_job_at_a_second_signal_to_a_server_is_not_counted(
+    deployment: Deployment, job: str
+) -> None:
+    """Whether it blocks the event loop or not."""
+    server = deployment.start("start")
+    id = deployment.enqueue(job, "--name", "x", "--seconds", "60")
+    deployment.wait_for("begin x")
+
+    server.terminate()
+    time.sleep(0.5)
+    server.terminate()
+
+    assert server.wait() == 143
+    record = record_of(deployment, id)
+    assert (record.state, record.deliveries) == (JobState.READY, 0)
+
+
+def test_a_crash_while_a_worker_stops_is_counted(each_deployment: Deployment) -> None:
+    """The process ends, and neither by its time limit nor by its supervisor."""
+    deployment = each_deployment
+    parent = deployment.start("worker")
+    id = deployment.enqueue("wait", "--name", "never")
+    deployment.wait_for("begin never")
+    child = deployment.pid_of("begin never")
+
+    parent.terminate()
+    log = deployment.folder / "log"
+    deployment.until(lambda: "stopping on SIGTERM" in log.read_text(), "the worker is stopping")
+    os.kill(child, signal.SIGKILL)
+    parent.wait()
+
+    record = record_of(deployment, id)
+    assert (record.state, record.deliveries) == (JobState.READY, 1)
+
+
+def test_a_job_that_outlives_its_supervisor_is_not_reassigned(
+    server_deployment: Deployment,
+) -> None:
+    """Its worker extends its own lease, and has the grace time to finish it."""
+    deployment = server_deployment
+    parent = deployment.start("worker")
+    id = deployment.enqueue("block", "--name", "x", "--seconds", "16")
+    deployment.wait_for("begin x")
+    parent.kill()
+    parent.wait()
+
+    other = deployment.start("worker")
+    deployment.wait_for_state(id, JobState.DONE)
+    other.terminate()
+    other.wait()
+
+    assert len([line for line in deployment.journal() if line.startswith("begin x")]) == 1
 
 
 def test_the_job_of_a_suspended_or_blocked_worker_is_not_reassigned(

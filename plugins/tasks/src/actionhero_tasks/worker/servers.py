@@ -8,6 +8,7 @@ import threading
 from typing import TYPE_CHECKING, ClassVar
 
 from actionhero import RunMode, Server
+from actionhero.transport import on_forced_exit
 from actionhero_tasks.dramatiq import IS_WORKER_PROCESS
 from actionhero_tasks.settings import TasksSettings
 from actionhero_tasks.store_factory import runs_embedded
@@ -47,6 +48,7 @@ class TaskServer(Server):
         self._worker: Worker | None = None
         self._dispatcher: JobDispatcher | None = None
         self._publisher: ProgressPublisher | None = None
+        self._forget: Callable[[], None] = lambda: None
 
     async def start(self, app: Application) -> None:
         """Start claiming jobs."""
@@ -57,6 +59,7 @@ class TaskServer(Server):
 
         # Set if a supervisor has started this process.
         worker_id = os.environ.get(WORKER_ID_VARIABLE)
+        supervisor_id = None if worker_id is None else os.getppid()
         tasks = app.get(Tasks)
         self._broker = broker = tasks.broker
         publisher = self._publisher = progress_publisher(app)
@@ -81,12 +84,15 @@ class TaskServer(Server):
             worker_id=worker_id or new_worker_id(),
             queues=self._settings.queues or None,
             concurrency=self._settings.concurrency,
-            sends_heartbeat=worker_id is None,
+            # After the end of its supervisor, until its jobs have finished.
+            sends_heartbeat=lambda: os.getppid() != supervisor_id,
             on_poll=_heartbeat_callback(),
             on_settled=on_settled,
             on_thread=self._emit_consumer_thread,
         )
         emit_boot(broker, worker, worker.start)
+        # Otherwise the jobs would count as those of a crashed worker.
+        self._forget = on_forced_exit(worker.release)
 
     async def stop_accepting(self) -> None:
         """Stop claiming jobs."""
@@ -104,6 +110,7 @@ class TaskServer(Server):
         """Cancel and release the running jobs."""
         if self._worker is not None:
             await self._worker.close()
+            self._forget()
             if self._dispatcher is not None:
                 await self._dispatcher.close()
             if self._publisher is not None:

@@ -175,12 +175,13 @@ class WorkerSupervisor(Supervisor):
                 process = await self._start(worker_id, write_end)
             finally:
                 os.close(write_end)
+            crashed = False
             try:
-                code = await self._wait(process, changed)
+                code, crashed = await self._wait(process, changed)
             finally:
                 self._heartbeats.pop(worker_id)
                 # At once, instead of after the end of the lease.
-                await self._release_jobs(registry, worker_id)
+                await self._release_jobs(registry, worker_id, crashed=crashed)
         finally:
             self._heartbeats.pop(worker_id, None)
             heartbeat.stop()
@@ -221,15 +222,19 @@ class WorkerSupervisor(Supervisor):
             pass_fds=[write_end],
         )
 
-    async def _wait(self, process: asyncio.subprocess.Process, changed: asyncio.Event) -> int:
-        """Wait for the end of a process, and return its exit code.
+    async def _wait(
+        self, process: asyncio.subprocess.Process, changed: asyncio.Event
+    ) -> tuple[int, bool]:
+        """Wait for the end of a process; return its exit code, and whether it crashed.
 
-        A stop signal and a change stop it; its jobs finish within the grace time.
+        A stop signal and a change stop it; its jobs finish within the grace time. A process that
+        does not stop in time has not crashed.
         """
         ended = asyncio.create_task(process.wait())
         try:
             await _wait_for_first(asyncio.shield(ended), self._stopping.wait(), changed.wait())
-            if not ended.done():
+            is_stopped = not ended.done()
+            if is_stopped:
                 with contextlib.suppress(ProcessLookupError):
                     process.terminate()
                 limit_seconds = self._app.grace_seconds + STOP_SECONDS
@@ -239,15 +244,19 @@ class WorkerSupervisor(Supervisor):
                         "worker process %d did not stop in time; killing it", process.pid
                     )
                     process.kill()
-            return await ended
+                    return await ended, False
+            code = await ended
+            return code, not (is_stopped and code in {0, EXIT_SOFTWARE})
         finally:
             if process.returncode is None:
                 process.kill()
                 await process.wait()
 
-    async def _release_jobs(self, registry: WorkerRegistry, worker_id: str) -> None:
+    async def _release_jobs(
+        self, registry: WorkerRegistry, worker_id: str, *, crashed: bool
+    ) -> None:
         try:
-            count = await asyncio.to_thread(registry.remove_worker, worker_id, crashed=True)
+            count = await asyncio.to_thread(registry.remove_worker, worker_id, crashed=crashed)
         except StoreUnavailable as error:
             logger.warning("the jobs of a worker that ended remain until its lease ends: %s", error)
             return

@@ -47,7 +47,8 @@ class Worker:
         worker_id: A unique worker id.
         queues: The queues to claim from; `None`: all.
         concurrency: How many jobs run concurrently.
-        sends_heartbeat: Whether the worker extends its own lease; not if a supervisor does.
+        sends_heartbeat: Returns whether the worker extends its own lease; not if a supervisor
+            does.
         on_poll: Called about once a second, in the thread; `True` if the store is available.
         on_settled: Called in the thread with settlements that the store has, and the ids of those
             that it rejected.
@@ -64,7 +65,7 @@ class Worker:
         worker_id: str,
         queues: Sequence[str] | None,
         concurrency: int,
-        sends_heartbeat: bool,
+        sends_heartbeat: Callable[[], bool],
         on_poll: Callable[[bool], None] = lambda _: None,
         on_settled: Callable[[Sequence[Settlement], Sequence[str]], None] = lambda *_: None,
         on_thread: Callable[[bool], None] = lambda _: None,
@@ -126,6 +127,17 @@ class Worker:
         self._wake_event.set()
         await asyncio.to_thread(self._thread.join, JOIN_SECONDS)
         self._source.wake_events.discard(self._wake_event)
+
+    def release(self) -> None:
+        """Release the running jobs, and remove the worker, because the process exits now.
+
+        Called in any thread, also while the event loop is blocked: the running jobs are not
+        cancelled.
+        """
+        self._stopping = True
+        self._closing = True
+        self._wake_event.set()
+        self._thread.join(JOIN_SECONDS)
 
     def record_progress(self, claim: Claim, done: float, total: float | None) -> None:
         """Record the progress of a job, which the thread stores with its next sweep."""
@@ -300,7 +312,7 @@ class Worker:
             self._source.wait(self.worker_id, self._wake_event, int(seconds * 1000) + 1)
 
     def _sweep(self) -> None:
-        if self._sends_heartbeat:
+        if self._sends_heartbeat():
             self._registry.record_heartbeat(self.worker_id)
         self._store_progress()
         if self._running and (ids := self._registry.cancellations(self.worker_id)):
