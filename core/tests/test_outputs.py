@@ -10,9 +10,20 @@ import uuid
 from collections.abc import AsyncIterator, Iterable, Iterator, MutableMapping, Sequence
 from typing import TYPE_CHECKING, Annotated, Any, Generic, Literal, NamedTuple, TypedDict, TypeVar
 
+import pydantic.dataclasses
 import pytest
-from pydantic import AliasGenerator, BaseModel, ConfigDict, Field, SecretStr, SerializeAsAny
+from pydantic import (
+    AliasGenerator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    SecretStr,
+    SerializeAsAny,
+    field_serializer,
+    field_validator,
+)
 from pydantic.alias_generators import to_camel
+from pydantic_core import PydanticCustomError
 
 from actionhero import (
     Action,
@@ -83,6 +94,77 @@ class Point:
 @dataclasses.dataclass
 class SecretPoint(Point):
     token: str
+
+
+@dataclasses.dataclass
+class Size:
+    width: int
+
+
+@dataclasses.dataclass
+class Box:
+    size: Size
+
+
+class Frame(BaseModel):
+    size: Size
+
+
+@dataclasses.dataclass
+class Aliased:
+    name: Annotated[str, Field(alias="firstName")]
+
+
+@pydantic.dataclasses.dataclass(config=ConfigDict(extra="allow"))
+class OpenSize:
+    width: int
+
+
+class Validated(BaseModel):
+    a: str = ""
+    b: str = ""
+
+    @field_validator("a")
+    @classmethod
+    def fail(cls, value: str) -> str:
+        raise ValueError(f"refused: {value}")
+
+    @field_validator("b")
+    @classmethod
+    def fail_otherwise(cls, value: str) -> str:
+        raise PydanticCustomError("own", "refused: {value}", {"value": value})
+
+
+class Serialized(BaseModel):
+    a: int = 1
+
+    @field_serializer("a")
+    def fail(self, value: int) -> int:
+        raise RuntimeError(f"secret {value}")
+
+
+class FailingRecord:
+    id = 1
+
+    @property
+    def name(self) -> str:
+        raise RuntimeError("secret")
+
+
+class Cat(BaseModel):
+    kind: Literal["cat"]
+
+
+class Dog(BaseModel):
+    kind: Literal["dog"]
+
+
+Tagged = Annotated[Cat | Dog, Field(discriminator="kind")]
+
+
+def _failing_numbers() -> Iterator[int]:
+    yield 1
+    raise RuntimeError("secret")
 
 
 Entry = TypeVar("Entry")
@@ -352,8 +434,20 @@ class _Recovers(Middleware):
         pytest.param(User, {"id": 1, "name": "Ada", "x": 1}, "/x: not declared", id="dict"),
         pytest.param(UserDict, {"id": 1, "name": "Ada", "x": 1}, "/x: not declared", id="key"),
         pytest.param(User, {"id": 1}, "/name: Field required", id="missing"),
+        pytest.param(Size, {"width": 1, "x": 1}, "/x: not declared", id="dataclass"),
+        # It keeps undeclared fields, and does not serialize them.
+        pytest.param(OpenSize, {"width": 1, "x": 1}, "/x: not declared", id="open-dataclass"),
+        pytest.param(list[Size], [{"width": 1, "x": 1}], "/0/x: not declared", id="dataclasses"),
+        pytest.param(
+            list[Box | None], [{"size": {"width": 1, "x": 1}}], "/0/size/x: not declared",
+            id="nested-dataclass",
+        ),
+        pytest.param(
+            list[Frame], [{"size": {"width": 1, "x": 1}}], "/0/size/x: not declared",
+            id="dataclass-in-model",
+        ),
     ],
-)
+)  # fmt: skip
 @pytest.mark.parametrize("by", ["setting", "action"])
 async def test_in_strict_mode_undeclared_data_is_an_error_that_names_it(
     annotation: Any, value: Any, place: str, by: str
@@ -377,11 +471,62 @@ async def test_in_strict_mode_undeclared_data_is_an_error_that_names_it(
         (UserDict, {"id": 1, "name": "Ada"}),
         (Camel, {"first_name": "Ada"}),
         (dict[str, Any], {"a": 1}),
+        (Box, {"size": {"width": 1}}),
+        (Frame, Frame(size=Size(1))),
+        (Aliased, {"firstName": "Ada"}),
     ],
 )
 async def test_strict_mode_accepts_declared_data(annotation: Any, value: Any) -> None:
     """An object with attributes has more of them in any case."""
     assert (await outcome_of(returning(annotation, value, mode="strict"))).ok
+
+
+@pytest.mark.parametrize(
+    ("annotation", "create", "logged"),
+    [
+        pytest.param(
+            Iterable[int], lambda: _failing_numbers(), "/1: the iteration raised RuntimeError",
+            id="generator",
+        ),
+        pytest.param(
+            User, lambda: FailingRecord(), "/name: the attribute raised RuntimeError",
+            id="property",
+        ),
+        pytest.param(
+            Validated, lambda: {"a": "secret"}, "/a: a validator raised ValueError",
+            id="validator",
+        ),
+        pytest.param(
+            Validated, lambda: {"b": "secret"},
+            "/b: a validator raised an error of the type 'own'", id="own-error",
+        ),
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("mode", ["strict", "filter"])
+async def test_exceptions_of_an_author_stay_in_the_process(
+    annotation: Any, create: Any, logged: str, mode: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Their texts may contain values, which neither the client gets nor the log."""
+    action = returning(annotation, create(), mode=mode)
+
+    outcome = await outcome_of(action, ErrorsSettings(show_tracebacks=False))
+
+    assert outcome.error is not None
+    assert outcome.error.message == "Internal error"
+    assert logged in caplog.text
+    assert "secret" not in caplog.text
+
+
+def test_the_tag_of_a_union_is_not_repeated() -> None:
+    """It is a value of the result; the expected ones are part of the annotation."""
+    with pytest.raises(OutputMismatch, match=r"/: the tag is none of 'cat', 'dog'$"):
+        OutputSchema(Tagged).conform({"kind": "secret"})
+
+
+def test_the_text_of_a_failed_serializer_is_not_repeated() -> None:
+    """It may contain the value."""
+    with pytest.raises(OutputMismatch, match=r"Error calling function `fail`: RuntimeError$"):
+        OutputSchema(Serialized).encode(Serialized())
 
 
 async def test_an_action_overrides_the_strict_setting() -> None:

@@ -6,7 +6,7 @@ import re
 from types import CoroutineType
 from typing import TYPE_CHECKING, Final
 
-from actionhero.inputs.problems import pointer_to
+from actionhero.inputs.problems import FIXED_MESSAGES, pointer_to
 
 if TYPE_CHECKING:
     from pydantic import ValidationError
@@ -19,6 +19,15 @@ _MAX_ERRORS: Final = 5
 
 #: The remedy for a result in a tuple with a status.
 _STATUS_HINT: Final = "; for another status, write it in the route, as in status=201"
+
+#: The part of the message of a failed serializer before the text of its exception.
+_CALL: Final = re.compile(r"Error calling function `[^`]*`: \w+")
+
+#: The places of exceptions that pydantic reports as text, by the type of its error.
+_PLACES: Final = {"get_attribute_error": "the attribute", "iteration_error": "the iteration"}
+
+#: The types of errors without text of the author.
+_OF_SCHEMA: Final = (FIXED_MESSAGES | {"union_tag_invalid"}) - _PLACES.keys()
 
 #: The parts of pydantic's warning; the value between them may be secret.
 _WARNING: Final = re.compile(r"Expected `(?P<expected>[^`]+)`")
@@ -75,13 +84,29 @@ def messages(error: ValidationError) -> list[str]:
     """Return the errors of a validation without the values."""
     return [
         f"{pointer_to(detail['loc']) or '/'}: {_reason(detail)}"
-        for detail in error.errors(include_url=False, include_context=False)
+        for detail in error.errors(include_url=False)
     ]
+
+
+def is_raised(error: ValidationError) -> bool:
+    """Return whether an error of a validation was raised by code of the author."""
+    details = error.errors(include_url=False, include_context=False, include_input=False)
+    return any(detail["type"] not in _OF_SCHEMA for detail in details)
+
+
+def serializer_message(message: str) -> str:
+    """Return the message of a failed serialization without the text of the author's exception."""
+    match = _CALL.match(message)
+    return message if match is None else match[0]
 
 
 def _reason(detail: ErrorDetails) -> str:
     """Return the message of an error, with the type of the value where a type is expected."""
     value, message = detail["input"], detail["msg"]
+    if detail["type"] == "union_tag_invalid":
+        return f"the tag is none of {detail['ctx']['expected_tags']}"
+    if detail["type"] not in _OF_SCHEMA:
+        return f"{_PLACES.get(detail['type'], 'a validator')} raised {_name_of_error(detail)}"
     if type(value) is CoroutineType:
         value.close()
         return f"a coroutine of {value.__qualname__!r}; did you forget 'await'?"
@@ -91,6 +116,16 @@ def _reason(detail: ErrorDetails) -> str:
     if isinstance(value, BaseException):
         hint = "; raise it, as in 'raise NotFound(…)'"
     return f"{message}, not {type(value).__name__}{hint}"
+
+
+def _name_of_error(detail: ErrorDetails) -> str:
+    """Return the name of an exception of the author, whose text may contain values."""
+    error = detail.get("ctx", {}).get("error")
+    if isinstance(error, BaseException):
+        return type(error).__name__
+    if isinstance(error, str) and detail["type"] in _PLACES:
+        return error.partition(":")[0]
+    return f"an error of the type {detail['type']!r}"
 
 
 def _is_pair(value: object) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import cached_property, partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from pydantic import ValidationError
 from pydantic.errors import PydanticInvalidForJsonSchema, PydanticUserError
@@ -12,13 +12,23 @@ from pydantic_core import PydanticSerializationError
 from actionhero import json
 from actionhero.errors import PluginError
 from actionhero.inputs.problems import pointer_to
-from actionhero.outputs.compilation import as_list, compile_annotation, is_plain
+from actionhero.outputs.compilation import as_list, closed_validator, compile_annotation, is_plain
 from actionhero.outputs.encoding import decode
-from actionhero.outputs.mismatch import OutputMismatch, UnsupportedResult, messages, warnings
+from actionhero.outputs.mismatch import (
+    OutputMismatch,
+    UnsupportedResult,
+    is_raised,
+    messages,
+    serializer_message,
+    warnings,
+)
 from actionhero.streams import Event, Item
 
 if TYPE_CHECKING:
     from pydantic import TypeAdapter
+
+#: The types of pydantic's errors for an undeclared field, the second one in a dataclass.
+_UNDECLARED: Final = frozenset({"extra_forbidden", "unexpected_keyword_argument"})
 
 
 class OutputSchema:
@@ -87,6 +97,12 @@ class OutputSchema:
         return validate if self.is_plain else partial(validate, from_attributes=True)
 
     @cached_property
+    def _validate_closed(self) -> Any:
+        """Like `_validate`, with an error for each undeclared field."""
+        validate = closed_validator(self._adapter).validate_python
+        return partial(validate, from_attributes=not self.is_plain, extra="forbid")
+
+    @cached_property
     def _to_json(self) -> Any:
         return partial(self._adapter.serializer.to_json, by_alias=True, warnings="error")
 
@@ -101,7 +117,7 @@ class OutputSchema:
         try:
             conformed = self._validate(value)
         except ValidationError as error:
-            raise self._mismatch(messages(error)) from None
+            raise self._mismatch(messages(error), shown=not is_raised(error)) from None
         if self.strict:
             self._refuse_undeclared(value, conformed)
         return conformed
@@ -200,13 +216,13 @@ class OutputSchema:
         complete, declared = self._views(conformed)
         locations = list(_undeclared(complete, declared, ()))
         try:
-            self._validate(value, extra="forbid")
+            self._validate_closed(value)
         except ValidationError as error:
             # Models may allow undeclared fields themselves.
             locations += [
                 detail["loc"]
                 for detail in error.errors(include_url=False, include_context=False)
-                if detail["type"] == "extra_forbidden" and not _contains(declared, detail["loc"])
+                if detail["type"] in _UNDECLARED and not _contains(declared, detail["loc"])
             ]
         if locations:
             places = dict.fromkeys(pointer_to(place) for place in locations)
@@ -225,12 +241,12 @@ class OutputSchema:
             message = str(error)
             if "Expected `" not in message:
                 # The author's serializer has failed, or a type is unknown.
-                raise self._mismatch([message]) from error
+                raise self._mismatch([serializer_message(message)], shown=False) from error
         # Without the error, whose text has the values.
         raise self._mismatch(warnings(message)) from None
 
-    def _mismatch(self, errors: list[str]) -> OutputMismatch:
-        return OutputMismatch(errors, shown=self.strict)
+    def _mismatch(self, errors: list[str], *, shown: bool = True) -> OutputMismatch:
+        return OutputMismatch(errors, shown=shown and self.strict)
 
 
 def _undeclared(complete: Any, declared: Any, place: tuple[Any, ...]) -> Any:
