@@ -95,6 +95,7 @@ PRIVATE_NAMES: Final[dict[str, tuple[str, ...]]] = {
     ),
     "actionhero_web/dispatch.py": ("Application._handle",),
     "actionhero_web/observation.py": ("Request._match_info",),
+    "actionhero_web/responses/native_response.py": ("Response._chunked",),
     "actionhero_web/responses/json_response.py": ("RequestHandler._drain_helper",),
     "actionhero_web/connections/upgrades.py": (
         "RequestHandler._buffer_paused",

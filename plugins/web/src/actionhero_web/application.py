@@ -18,7 +18,7 @@ from actionhero.transport import INTERNAL_ERROR, new_identifier
 from actionhero_web.bodies.native_request import NativeRequest
 from actionhero_web.connections.http_server import HttpServer
 from actionhero_web.connections.refusals import TOO_LARGE, UNPARSABLE, count_refusal
-from actionhero_web.connections.request_head import RejectedRequest
+from actionhero_web.connections.request_head import HEADER_LIMIT, RejectedRequest
 from actionhero_web.cross_origin import CROSS_ORIGIN
 from actionhero_web.dispatch import Dispatcher
 from actionhero_web.endpoint_handler import EndpointHandler
@@ -73,6 +73,8 @@ with warnings.catch_warnings():
                 # The reader of bodies decompresses them, within their limits.
                 "auto_decompress": False,
                 "handler_cancellation": settings.cancel_on_disconnect,
+                # aiohttp's parser in Python counts the first and the last line, too.
+                "max_headers": HEADER_LIMIT + 2,
                 "keepalive_timeout": settings.keepalive_timeout.total_seconds(),
                 # After an early response, the rest of the request is read and discarded, so that
                 # the client can read the response.

@@ -4,12 +4,20 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from aiohttp import HttpVersion11
+
 from actionhero import Call
 from actionhero.transport import request_id as current_request_id
+from actionhero_web.files.file_response import restore_tag
 from actionhero_web.request_context import CallContext
 from actionhero_web.responses.cookies import remove_cookies
 from actionhero_web.responses.header_templates import REQUEST_ID
-from actionhero_web.responses.native_response import BODILESS_STATUSES, discard_body
+from actionhero_web.responses.native_response import (
+    BODILESS_STATUSES,
+    close_after,
+    discard_body,
+    remove_content,
+)
 
 if TYPE_CHECKING:
     from aiohttp import web
@@ -57,9 +65,15 @@ class ResponsePreparer:
                     response.headers.add(name, value)
             if context.connection.is_cross_site:
                 remove_cookies(response)
+        restore_tag(response)
         self._writer.add_headers(request, response, request_id, context)
+        if response.status == 205:
+            remove_content(request, response)
         if request.method == "HEAD" or response.status in BODILESS_STATUSES:
             discard_body(request, response)
+        elif request.version < HttpVersion11 and request.writer.length is None:
+            # Only the end of the connection ends such a body (RFC 9112 §6.3); aiohttp keeps it.
+            close_after(response)
 
     def _context(self, request: web.Request, *, is_routed: bool) -> CallContext | None:
         """Return the context of the action that is being called; `None` outside of actions.

@@ -15,6 +15,7 @@ from actionhero_web.responses.cache_headers import (
     add_vary,
     cache_headers,
     revalidate,
+    vary_by_encoding,
 )
 from actionhero_web.responses.challenge import CHALLENGE
 from actionhero_web.responses.compression import (
@@ -122,10 +123,14 @@ class ResponseWriter:
             if encoded.status == 401 and not any(name == CHALLENGE for name, _ in headers):
                 headers = (*headers, (CHALLENGE, self.header_templates.challenge.default))
             is_signed_in = context.is_signed_in
-            if is_signed_in or (headers and headers != VARY_BY_ACCEPT):
+            has_own = headers and headers != VARY_BY_ACCEPT
+            if has_own and self.header_templates.has_any(headers):
+                # Only the one of the author is sent.
+                return None
+            if has_own or is_signed_in:
                 headers = cache_headers(headers, is_signed_in=is_signed_in)
             if self.cors.has_headers:
-                own = {name for name, _ in headers if name != "Vary"}
+                own = {name.title() for name, _ in headers} - {"Vary"}
                 pairs = self.cors.for_response(request.headers.get("Origin"))
                 headers = (*headers, *(pair for pair in pairs if pair[0] not in own))
             return JsonResponse(
@@ -195,6 +200,8 @@ class ResponseWriter:
         for name, value in pairs:
             if name not in headers:
                 headers[name] = value
+        if response.compression:
+            vary_by_encoding(response)
         if response.status == 401 and CHALLENGE not in headers:
             headers[CHALLENGE] = templates.challenge.default
         if REQUEST_ID not in headers:

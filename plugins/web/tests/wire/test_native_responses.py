@@ -70,6 +70,8 @@ def test_a_response_is_sent_once(client: HttpClient, target: str, status: int) -
         ("redirect-header", "the header 'X-Name' of the response contains a control character"),
         ("length", "the header 'Content-Length' of the response is 'many'"),
         ("longer-length", "is 50, but its body has 5 bytes; remove the header"),
+        ("zero-length", "is 0, but its body has 3 bytes; remove the header"),
+        ("two-lengths", "has several headers 'Content-Length'; remove them"),
         ("chunked", "the header 'Transfer-Encoding', which the server sets; remove it"),
         ("cookie", "the cookie 'name' of the response contains a control character"),
         ("reason", "the reason of the response contains a control character"),

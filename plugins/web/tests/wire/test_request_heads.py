@@ -333,3 +333,16 @@ def test_an_upgrade_that_nothing_accepts_is_a_request(parser: HttpClient) -> Non
 
     assert statuses(parser, upgrade + GET + END) == [200, 200]
     assert statuses(parser, upgrade + b"CONNECT a:1 HTTP/1.1\r\n\r\n") == [200, 501]
+
+
+@pytest.mark.parametrize(("count", "status"), [(126, 200), (127, 200), (128, 200), (129, 431)])
+def test_both_parsers_accept_the_same_number_of_headers(
+    parser: HttpClient, count: int, status: int
+) -> None:
+    """The limit counts neither the request line nor the empty line."""
+    lines = ["GET /livez HTTP/1.1", "Host: localhost", "Connection: close"]
+    lines += [f"X-{number}: {number}" for number in range(count - 2)]
+
+    received = parser.send_bytes("\r\n".join([*lines, "", ""]).encode())
+
+    assert received.startswith(b"HTTP/1.1 %d " % status)

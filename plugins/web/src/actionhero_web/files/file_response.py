@@ -9,7 +9,7 @@ import os
 import re
 from typing import IO, TYPE_CHECKING, Any, Final
 
-from aiohttp import web
+from aiohttp import ETag, web
 
 from actionhero import ErrorType
 from actionhero_web.files.preconditions import is_not_modified, precondition_failed
@@ -41,6 +41,10 @@ _NOT_FOUND: Final = frozenset({errno.ELOOP, errno.ENAMETOOLONG, errno.ENOENT, er
 _RANGE: Final = re.compile(
     r"bytes=(?:(\d{1,18})-(\d{0,18})|-0*[1-9]\d{0,17})", re.ASCII | re.IGNORECASE
 )
+
+
+#: The entity tag of the author of a response.
+_OWN_TAG: Final = web.ResponseKey("actionhero_own_tag", ETag)
 
 
 class FileResponse(web.FileResponse):
@@ -100,23 +104,59 @@ async def correct_file_response(
     response._chunk_size = min(response._chunk_size, CHUNK_BYTES)
     if request.transport is not None:
         request.transport.set_write_buffer_limits(high=UNSENT_BYTES)
-    if request.method not in {"GET", "HEAD"}:
+    if request.method not in {"GET", "HEAD"} or response.status != 200:
         # They are conditions for the resource of the URL, not for the file of this response.
         request._cache.update(dict.fromkeys(_CONDITIONS))
-    check_preconditions(request, status)
-    if "Range" in request.headers and not _is_range_valid(request, status):
+    own_tag = response.etag
+    tag = own_tag or ETag(entity_tag(status))
+    check_preconditions(request, status, tag)
+    if own_tag is not None:
+        _keep_tag(request, response, own_tag)
+    if "Range" not in request.headers:
+        return
+    if response.status != 200 or not _is_range_valid(request, status, tag):
         # The value of `request.http_range` without such a header.
         request._cache["http_range"] = slice(None)
+    elif response.compression:
+        # A range is a part of the uncompressed file.
+        response.enable_compression(web.ContentCoding.identity)
 
 
-def check_preconditions(request: web.BaseRequest, status: os.stat_result) -> None:
+def check_preconditions(
+    request: web.BaseRequest, status: os.stat_result, tag: ETag | None = None
+) -> None:
     """Check the conditions of a request for a file; aiohttp's response to a failed one is empty.
+
+    Args:
+        request: The request.
+        status: The status of the file.
+        tag: Its tag; by default the one that aiohttp computes.
 
     Raises:
         HttpError: One fails (412).
     """
-    if precondition_failed(request, entity_tag(status), status.st_mtime):
+    tag = tag or ETag(entity_tag(status))
+    # A weak tag matches in no such condition.
+    if precondition_failed(request, None if tag.is_weak else tag.value, status.st_mtime):
         raise HttpError(412, "The file has changed")
+
+
+def restore_tag(response: web.StreamResponse) -> None:
+    """Restore the entity tag of an author in a file response, whose headers are not sent yet."""
+    tag = response.get(_OWN_TAG)
+    if tag is not None:
+        is_weak = tag.is_weak or "Content-Encoding" in response.headers
+        response.etag = ETag(tag.value, is_weak=is_weak)
+
+
+def _keep_tag(request: web.BaseRequest, response: web.FileResponse, tag: ETag) -> None:
+    """Keep the entity tag of an author, which aiohttp neither compares nor sends."""
+    response[_OWN_TAG] = tag
+    # They have been checked.
+    request._cache.update(if_match=None, if_unmodified_since=None)
+    if request.if_none_match is not None:
+        is_current = is_not_modified(request, tag.value)
+        request._cache["if_none_match"] = (ETag("*"),) if is_current else ()
 
 
 def _look_up(request: web.BaseRequest, response: web.FileResponse) -> os.stat_result:
@@ -140,7 +180,7 @@ def _look_up(request: web.BaseRequest, response: web.FileResponse) -> os.stat_re
     return status
 
 
-def _is_range_valid(request: web.BaseRequest, status: os.stat_result) -> bool:
+def _is_range_valid(request: web.BaseRequest, status: os.stat_result, tag: ETag) -> bool:
     """Return whether the range of a request is sent, and not the whole file.
 
     Raises:
@@ -153,12 +193,12 @@ def _is_range_valid(request: web.BaseRequest, status: os.stat_result) -> bool:
     if last and int(last) < int(first):
         return False
     condition = request.headers.get("If-Range")
-    tag, size = entity_tag(status), status.st_size
+    size = status.st_size
     # No dates, which are for responses without a tag.
-    if condition is not None and condition != f'"{tag}"':
+    if condition is not None and (tag.is_weak or condition != f'"{tag.value}"'):
         return False
     is_satisfiable = int(first) < size if first else size > 0
-    if not is_satisfiable and not is_not_modified(request, tag, status.st_mtime):
+    if not is_satisfiable and not is_not_modified(request, tag.value, status.st_mtime):
         headers = (("Content-Range", f"bytes */{size}"),)
         raise HttpError(416, "The range begins after the end of the file", headers=headers)
     return True

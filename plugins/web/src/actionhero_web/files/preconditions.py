@@ -8,12 +8,15 @@ if TYPE_CHECKING:
     from aiohttp import ETag, web
 
 
-def precondition_failed(request: web.BaseRequest, tag: str, modified: float | None = None) -> bool:
+def precondition_failed(
+    request: web.BaseRequest, tag: str | None, modified: float | None = None
+) -> bool:
     """Return whether a condition for a change or a range fails: the response is 412.
 
     Args:
         request: The request.
-        tag: The entity tag of the response, without quotes; weak tags do not match.
+        tag: The entity tag of the response, without quotes; `None` for a weak one, which matches
+            no condition.
         modified: The time of the last change, in seconds since the epoch; `None` if unknown.
     """
     tags = request.if_match
@@ -38,5 +41,5 @@ def is_not_modified(request: web.BaseRequest, tag: str, modified: float | None =
     return modified is not None and date is not None and modified <= date.timestamp()
 
 
-def _matches(tags: tuple[ETag, ...], tag: str, *, weak: bool) -> bool:
+def _matches(tags: tuple[ETag, ...], tag: str | None, *, weak: bool) -> bool:
     return any(item.value in {tag, "*"} and (weak or not item.is_weak) for item in tags)

@@ -92,7 +92,23 @@ def revalidate(request: web.BaseRequest, response: web.Response) -> bool:
         return False
     response.set_status(304)
     response.body = None
+    if response.compression:
+        # aiohttp cannot compress without a body.
+        response.enable_compression(web.ContentCoding.identity)
     return True
+
+
+def vary_by_encoding(response: web.StreamResponse) -> None:
+    """Add the headers of a response whose author has enabled its compression.
+
+    The strong tag of the author, or that of a file, is the one of the uncompressed body.
+    """
+    add_vary(response, "Accept-Encoding")
+    tag = response.etag
+    # Only those that are no `web.Response` may still send a range of the uncompressed body.
+    is_weak = "Content-Encoding" in response.headers or isinstance(response, web.Response)
+    if tag is not None and not tag.is_weak and is_weak:
+        response.etag = ETag(tag.value, is_weak=True)
 
 
 def add_vary(response: web.StreamResponse, name: str) -> None:

@@ -54,6 +54,7 @@ class HeaderTemplates:
         framed = pairs | {"Content-Security-Policy": settings.content_security_policy}
         #: The same for responses with a header `X-Frame-Options` of their own.
         self.framed = tuple((name, value) for name, value in framed.items() if value)
+        self._names = {name.lower() for name, _ in self.always} | {REQUEST_ID.lower()}
         #: The value of `WWW-Authenticate`.
         self.challenge = Challenge(_printable(server_name), schemes)
         self._always_encoded = _encode(self.always)
@@ -70,6 +71,10 @@ class HeaderTemplates:
         if head is None:
             head = self._cache[status] = self._render(status, second)
         return head
+
+    def has_any(self, headers: Iterable[tuple[str, str]]) -> bool:
+        """Return whether any of `headers` takes the place of one of every response."""
+        return not self._names.isdisjoint(name.lower() for name, _ in headers)
 
     def _render(self, status: int, second: int) -> bytes:
         try:

@@ -6,7 +6,7 @@ import asyncio
 import logging
 from typing import TYPE_CHECKING, Any, Final
 
-from aiohttp import web
+from aiohttp import HttpVersion11, web
 
 from actionhero.transport import HEADER_VALUE, check_header
 from actionhero_web.responses.compression import compress_async
@@ -22,8 +22,8 @@ _INVALID: Final = "a control character, or a half of a surrogate pair"
 #: The fault of an action that has written a response, and returned another value.
 WRITTEN_RESPONSE: Final = "run has written a response itself, and returned another value; return it"
 
-#: Statuses that are not followed by a body (RFC 9112 §6.3).
-BODILESS_STATUSES: Final = frozenset({204, 304})
+#: Statuses without a body (RFC 9112 §6.3, and RFC 9110 §15.3.6 for 205).
+BODILESS_STATUSES: Final = frozenset({204, 205, 304})
 
 #: The request that a response was returned for, stored in the response.
 _REQUEST: Final = web.ResponseKey("actionhero_request", web.BaseRequest)
@@ -63,15 +63,13 @@ def check_native_response(request: web.BaseRequest, response: web.StreamResponse
         raise ValueError(f"the reason of the response contains {_INVALID}")
     for name, value in response.headers.items():
         check_header(name, value)
-    length = response.headers.get("Content-Length", "0")
-    if not (length.isascii() and length.isdigit()):
-        raise ValueError(f"the header 'Content-Length' of the response is {length!r}")
-    body = response.body if isinstance(response, web.Response) else None
-    if isinstance(body, bytes) and body and length != "0" and int(length) != len(body):
-        raise ValueError(
-            f"the header 'Content-Length' of the response is {length}, but its body has "
-            f"{len(body)} bytes; remove the header"
-        )
+    _check_length(response)
+    if response.compression and isinstance(response, web.Response) and response.body is None:
+        # aiohttp cannot compress without a body.
+        response.enable_compression(web.ContentCoding.identity)
+    if response.chunked and request.version < HttpVersion11:
+        # aiohttp refuses to send it (RFC 9112 §7).
+        response._chunked = False
     if "Transfer-Encoding" in response.headers:
         raise ValueError(
             "the response has the header 'Transfer-Encoding', which the server sets; remove it"
@@ -79,6 +77,21 @@ def check_native_response(request: web.BaseRequest, response: web.StreamResponse
     for name, cookie in response.cookies.items():
         if not HEADER_VALUE.fullmatch(cookie.OutputString()):
             raise ValueError(f"the cookie {name!r} of the response contains {_INVALID}")
+
+
+def _check_length(response: web.StreamResponse) -> None:
+    lengths = response.headers.getall("Content-Length", ())
+    if len(lengths) > 1:
+        raise ValueError("the response has several headers 'Content-Length'; remove them")
+    body = response.body if isinstance(response, web.Response) else None
+    for length in lengths:
+        if not (length.isascii() and length.isdigit()):
+            raise ValueError(f"the header 'Content-Length' of the response is {length!r}")
+        if isinstance(body, bytes | bytearray) and body and int(length) != len(body):
+            raise ValueError(
+                f"the header 'Content-Length' of the response is {length}, but its body has "
+                f"{len(body)} bytes; remove the header"
+            )
 
 
 def _check_written_length(request: web.BaseRequest, response: web.StreamResponse) -> None:
@@ -136,6 +149,22 @@ def discard_body(request: web.BaseRequest, response: web.StreamResponse) -> None
 
     response.write = write  # type: ignore[method-assign, assignment]
     response.write_eof = write_eof  # type: ignore[method-assign, assignment]
+
+
+def remove_content(request: web.BaseRequest, response: web.StreamResponse) -> None:
+    """Remove the content of a response 205, whose headers delimit a body, unlike those of 204.
+
+    Args:
+        request: The request.
+        response: The response, whose headers are not sent yet.
+    """
+    writer: Any = request.writer
+    if "Transfer-Encoding" not in response.headers:
+        response.headers["Content-Length"] = "0"
+        writer.length = 0
+    if isinstance(response, web.Response):
+        # A body of an iterator is written by itself.
+        response.body = None
 
 
 async def compress_body(response: web.Response, encoding: Encoding) -> None:

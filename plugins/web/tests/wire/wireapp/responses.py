@@ -20,7 +20,7 @@ from pydantic import BaseModel, Field
 
 from actionhero import Action, Call, Inputs, InvalidInput
 from actionhero import Stream as ChunkStream
-from actionhero_web import HttpError, Route
+from actionhero_web import Cache, HttpError, Route
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
@@ -185,6 +185,21 @@ def _with_invalid_cookie() -> web.Response:
     return response
 
 
+async def _lines() -> AsyncIterator[bytes]:
+    yield b"one\n"
+    yield b"two\n"
+
+
+def _compressed(response: StreamResponse) -> StreamResponse:
+    response.enable_compression()
+    return response
+
+
+def _chunked(response: StreamResponse) -> StreamResponse:
+    response.enable_chunked_encoding()
+    return response
+
+
 NATIVE: dict[str, Callable[[], StreamResponse]] = {
     "text": lambda: web.Response(text="plain <b>text</b>"),
     "headers": lambda: web.Response(
@@ -221,6 +236,21 @@ NATIVE: dict[str, Callable[[], StreamResponse]] = {
     "cookie": _with_invalid_cookie,
     "reason": lambda: web.Response(reason="a\0b"),
     "stream": lambda: web.StreamResponse(headers={"Content-Type": "text/event-stream"}),
+    "zero-length": lambda: web.Response(text="abc", headers={"Content-Length": "0"}),
+    "two-lengths": lambda: web.Response(
+        text="abc", headers=[("Content-Length", "3"), ("Content-Length", "3")]
+    ),
+    "reset": lambda: web.Response(status=205, text="abc"),
+    "reset-iterated": lambda: web.Response(status=205, body=_lines()),
+    "iterated": lambda: web.Response(body=_lines()),
+    "compressed": lambda: _compressed(web.Response(text="z" * 5000, headers={"ETag": '"mine"'})),
+    "compressed-empty": lambda: _compressed(web.Response()),
+    "compressed-file": lambda: _compressed(web.FileResponse(__file__)),
+    "author-chunked": lambda: _chunked(web.Response(text="abc")),
+    "created-file": lambda: web.FileResponse(__file__, status=201),
+    "not-found-file": lambda: web.FileResponse(__file__, status=404),
+    "tagged-file": lambda: web.FileResponse(__file__, headers={"ETag": '"mine"'}),
+    "weakly-tagged-file": lambda: web.FileResponse(__file__, headers={"ETag": 'W/"mine"'}),
 }
 
 
@@ -228,7 +258,10 @@ class Native(Action):
     """Return one of aiohttp's own responses."""
 
     name = "native"
-    web = ["GET /native/{name}", "POST /native/{name}"]
+    web = [
+        "GET /native/{name}", "POST /native/{name}",
+        Route.get("/cached-native/{name}", cache=Cache(60)),
+    ]  # fmt: skip
 
     async def run(self, inputs: NameInputs) -> StreamResponse:
         return create(NATIVE, inputs.name)
@@ -278,7 +311,9 @@ class AddedHeader(Action):
     """Add a header to the response."""
 
     name = "added-header"
-    web = "GET /added-header/{kind}"
+    web = [
+        "GET /added-header/{kind}", Route.get("/cached-added-header/{kind}", cache=Cache(60)),
+    ]  # fmt: skip
 
     async def run(
         self, kind: str, header: str, value: str, call: Call
