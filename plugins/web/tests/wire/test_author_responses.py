@@ -27,6 +27,13 @@ def test_a_compressed_response_may_be_unchanged(standard: HttpClient, method: st
     assert response.header("ETag") == 'W/"mine"'
 
 
+def test_304_of_an_author_has_the_headers_for_caches(standard: HttpClient) -> None:
+    """The client refreshes the response that it has stored (RFC 9111 §4.3.4)."""
+    response = standard.get("/api/cached-native/not-modified")
+
+    assert (response.status, response.header("Cache-Control")) == (304, "private, max-age=60")
+
+
 def test_a_response_without_a_body_may_be_compressed(standard: HttpClient) -> None:
     """It stays empty."""
     response = standard.get("/api/native/compressed-empty", accept_encoding="gzip")

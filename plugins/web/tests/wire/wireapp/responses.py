@@ -242,6 +242,7 @@ NATIVE: dict[str, Callable[[], StreamResponse]] = {
     ),
     "reset": lambda: web.Response(status=205, text="abc"),
     "reset-iterated": lambda: web.Response(status=205, body=_lines()),
+    "not-modified": web.HTTPNotModified,
     "iterated": lambda: web.Response(body=_lines()),
     "compressed": lambda: _compressed(web.Response(text="z" * 5000, headers={"ETag": '"mine"'})),
     "compressed-empty": lambda: _compressed(web.Response()),
