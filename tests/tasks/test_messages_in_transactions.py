@@ -345,6 +345,73 @@ async def test_a_job_of_the_outbox_is_cancelled(app: RunningApp, tasks: Tasks) -
     assert not await tasks.cancel("unknown")
 
 
+async def test_a_cancellation_in_a_savepoint_that_is_rolled_back_is_undone(
+    app: RunningApp, tasks: Tasks
+) -> None:
+    """The job runs, and has its key; it is cancelled if the savepoint is committed."""
+    async with app.get(Database).transaction():
+        kept = await tasks.enqueue(Daily, {"name": "Ada"})
+        with contextlib.suppress(LookupError):
+            async with app.get(Database).transaction():
+                assert await tasks.cancel(kept)
+                inside = (await tasks.job(kept)).state
+                raise LookupError
+        message = send("daily", name="Ada")
+        cancelled = await tasks.enqueue(Daily, {"name": "Bob"})
+        async with app.get(Database).transaction():
+            assert await tasks.cancel(cancelled)
+    await OutboxSweeper(app.get(Database), outbox_of(app)).sweep(0)
+
+    assert inside is JobState.CANCELLED
+    assert message.message_id == kept
+    assert (await tasks.job(kept)).state is JobState.READY
+    assert (await tasks.job(cancelled)).state is JobState.CANCELLED
+    assert await ready(tasks) == 1
+
+
+async def test_a_cancelled_job_is_stored_beside_a_later_one_with_its_key(
+    app: RunningApp, tasks: Tasks
+) -> None:
+    async with app.get(Database).transaction():
+        first = await tasks.enqueue(Daily, {"name": "Ada"})
+        assert await tasks.cancel(first)
+        second = await tasks.enqueue(Daily, {"name": "Ada"})
+
+    assert (await tasks.job(first)).state is JobState.CANCELLED
+    assert (await tasks.job(second)).state is JobState.READY
+
+
+async def test_a_cancellation_that_is_rolled_back_loses_no_committed_job(
+    app: RunningApp, tasks: Tasks
+) -> None:
+    """Which is still in the outbox. One that the store has is cancelled at once."""
+    outbox_of(app).unregister("jobs")
+    async with app.get(Database).transaction():
+        id = await tasks.enqueue(Welcome, {"name": "Ada"})
+    rows = await stored(app)
+    with contextlib.suppress(LookupError):
+        async with app.get(Database).transaction():
+            assert await tasks.cancel(id)
+            raise LookupError
+    assert tasks.enqueuer is not None
+    tasks.enqueuer.start()
+    await OutboxSweeper(app.get(Database), outbox_of(app)).sweep(0)
+
+    state = (await tasks.job(id)).state
+    assert state is (JobState.READY if rows else JobState.CANCELLED)
+
+
+async def test_concurrent_tasks_of_a_transaction_share_their_keys(
+    app: RunningApp, tasks: Tasks
+) -> None:
+    async with app.get(Database).transaction():
+        ids = await asyncio.gather(*[tasks.enqueue(Daily, {"name": "Ada"}) for _ in range(5)])
+
+    assert len(set(ids)) == 1
+    assert [id.is_new for id in ids].count(True) == 1
+    assert await ready(tasks) == 1
+
+
 async def test_a_job_that_has_ended_is_not_cancelled_because_of_its_row(
     app: RunningApp, tasks: Tasks, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import dataclasses
 import threading
@@ -10,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final, Protocol, TypeVar
 
 from actionhero import ServiceUnavailable
 from actionhero.transport import new_identifier
-from actionhero_tasks.job import StoreUnavailable
+from actionhero_tasks.job import JobState, StoreUnavailable
 from actionhero_tasks.job_message import job_in, message_of, record_in
 from actionhero_tasks.reports import JobId
 from actionhero_tasks.stores.store import JobStore
@@ -41,13 +42,21 @@ class UseStore(Protocol):
         ...
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class _KeyedJob:
     """A job with a deduplication key that the current transaction has written."""
 
     key: str
     id: str
-    is_cancelled: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class _Cancellation:
+    """A job that the current transaction has cancelled."""
+
+    id: str
+    #: Its message, which is deleted; `None`: the store has the job.
+    message: OutboxMessage | None
 
 
 class TransactionalEnqueuer:
@@ -95,6 +104,13 @@ class TransactionalEnqueuer:
         Raises:
             ServiceUnavailable: The database has no outbox, and the store cannot be reached.
         """
+        if all(job.key is None for job in jobs):
+            return await self._enqueue(jobs)
+        # Of concurrent tasks with one key, the second one finds the job of the first.
+        async with self._key_lock():
+            return await self._enqueue_keyed(jobs)
+
+    async def _enqueue_keyed(self, jobs: list[NewJob]) -> list[JobId]:
         earlier = {
             job.key: id
             for job in jobs
@@ -110,6 +126,16 @@ class TransactionalEnqueuer:
             JobId(earlier[job.key], is_new=False) if job.key in earlier else next(ids)
             for job in jobs
         ]
+
+    def _key_lock(self) -> asyncio.Lock:
+        """Return the lock of the deduplication keys of the current transaction."""
+        locks = self._transactions.items_before_commit(self._forget_locks)
+        if locks:
+            first: asyncio.Lock = locks[0]
+            return first
+        lock = asyncio.Lock()
+        self._transactions.before_commit(self._forget_locks, lock)
+        return lock
 
     async def _enqueue(self, jobs: list[NewJob]) -> list[JobId]:
         outbox = self._transactions.outbox
@@ -159,10 +185,18 @@ class TransactionalEnqueuer:
     def _id_of_job(self, key: str) -> str | None:
         """Return the id of the written job of the current transaction that has a key."""
         jobs = self._transactions.items_before_commit(self._forget_keys)
-        return next((job.id for job in jobs if job.key == key and not job.is_cancelled), None)
+        items = self._transactions.items_before_commit(self._forget_cancellations)
+        cancelled = {item.id for item in items}
+        return next((job.id for job in jobs if job.key == key and job.id not in cancelled), None)
 
     async def _forget_keys(self, jobs: list[_KeyedJob]) -> None:
         """Do nothing: from now on, the store or the outbox has the keys."""
+
+    async def _forget_cancellations(self, cancellations: list[_Cancellation]) -> None:
+        """Do nothing, as `_forget_keys`. The cancellations of a savepoint end with it."""
+
+    async def _forget_locks(self, locks: list[asyncio.Lock]) -> None:
+        """Do nothing: no task writes to the transaction any more."""
 
     async def _enqueue_messages(self, jobs: list[NewJob]) -> None:
         used = await self._used_ids([job.id for job in jobs])
@@ -190,36 +224,58 @@ class TransactionalEnqueuer:
             return record
         outbox = self._transactions.outbox
         message = None if outbox is None else await outbox.find(TOPIC, id)
-        return None if message is None else record_in(message)
+        if message is not None:
+            return record_in(message)
+        for item in self._transactions.items_before_commit(self._forget_cancellations):
+            if item.id == id and item.message is not None:
+                record = record_in(item.message)
+                return dataclasses.replace(record, state=JobState.CANCELLED, due_ms=None)
+        return None
 
     async def cancel(self, id: str) -> bool:
         """Cancel a job that the current transaction enqueued, or that is still in the outbox.
 
-        If the store is available, a job of the outbox is in it afterwards, as a cancelled one. So
-        another process that has read the row, and sends it at this moment, adds no job.
+        If the store is available, a job of the outbox is in it afterwards, as a cancelled one: in a
+        transaction after its commit, and not if it is rolled back. So another process that has read
+        the row, and sends it at this moment, adds no job.
 
         Returns:
             Whether it was there, and had not ended.
         """
-        cancelled = await self._cancel(id)
-        if cancelled:
-            for job in self._transactions.items_before_commit(self._forget_keys):
-                job.is_cancelled |= job.id == id
-        return cancelled
-
-    async def _cancel(self, id: str) -> bool:
         if await self._in_transaction(
             lambda store, connection: store.cancel_in_transaction(connection, id)
         ):
+            self._note_cancellation(id, None)
             return True
         outbox = self._transactions.outbox
         message = None if outbox is None else await outbox.find(TOPIC, id)
         if outbox is None or message is None:
             return False
+        if not self._transactions.is_open:
+            await self._add_cancelled(message)
+            return await outbox.remove(TOPIC, id)
+        is_removed = await outbox.remove(TOPIC, id)
+        if is_removed:
+            self._note_cancellation(id, message)
+            await self._transactions.after_commit(self._add_cancelled, message)
+        return is_removed
+
+    def _note_cancellation(self, id: str, message: OutboxMessage | None) -> None:
+        cancellation = _Cancellation(id, message)
+        self._transactions.before_commit(self._forget_cancellations, cancellation)
+
+    async def _add_cancelled(self, message: OutboxMessage) -> None:
+        """Add the job of a message to the store as a cancelled one, if the store is available."""
+
+        def add(store: JobStore) -> None:
+            if store.add([job]) != [job.id]:
+                # The transaction has enqueued another job with its key meanwhile.
+                store.add([dataclasses.replace(job, key=None)])
+            store.cancel(job.id)
+
         with contextlib.suppress(ServiceUnavailable, ValueError):
             job = dataclasses.replace(job_in(message), delay_ms=_CANCELLATION_DELAY_MS)
-            await self._use(lambda store: (store.add([job]), store.cancel(id)))
-        return await outbox.remove(TOPIC, id)
+            await self._use(add)
 
     async def _in_transaction(
         self,
