@@ -38,6 +38,7 @@ def errors_page() -> str:
             str(LifecycleError.exit_code),
             "An initializer or a server failed to start, or to stop in time.",
         ),
+        (str(cli.EXIT_OUTPUT), "The output could not be written: for example, the disk is full."),
         (
             str(cli.EXIT_CONFIGURATION),
             "The settings or plugins are invalid, or the port is in use.",

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from actionhero.cli.output import EXIT_CONFIGURATION as EXIT_CONFIGURATION
     from actionhero.cli.output import EXIT_DATA as EXIT_DATA
     from actionhero.cli.output import EXIT_FAILED as EXIT_FAILED
+    from actionhero.cli.output import EXIT_OUTPUT as EXIT_OUTPUT
     from actionhero.cli.output import EXIT_UNAVAILABLE as EXIT_UNAVAILABLE
     from actionhero.cli.output import EXIT_USAGE as EXIT_USAGE
     from actionhero.cli.output import StreamWriter as StreamWriter
@@ -60,6 +61,7 @@ __getattr__, __dir__, __all__ = lazy_names(
             "EXIT_CONFIGURATION",
             "EXIT_DATA",
             "EXIT_FAILED",
+            "EXIT_OUTPUT",
             "EXIT_UNAVAILABLE",
             "EXIT_USAGE",
             "StreamWriter",

@@ -239,7 +239,7 @@ def _run(context: click.Context, name: str, text: Mapping[str, list[Any]]) -> No
             _execute(app, connection, name, text, request_id, stream, idempotency_key)
         )
     if stream is not None and stream.error is not None:
-        # The reader of stdout has closed the pipe: there is nothing to write.
+        # The reader of stdout has closed the pipe, or the disk is full: there is nothing to write.
         raise stream.error
     if outcome.error is not None:
         write_error(outcome.error, request_id, outcome.stack, note=_note(app, outcome.error))

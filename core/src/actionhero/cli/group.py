@@ -308,3 +308,9 @@ def run() -> None:
         text = "\n       ".join(error_lines)
         click.echo(text, err=True, color=uses_colors())
         raise SystemExit(error.exit_code) from None
+    except OSError as error:
+        from actionhero.cli.output_failure import exit_after, is_output_failure  # noqa: PLC0415
+
+        if not is_output_failure(error):
+            raise
+        exit_after(error)

@@ -24,6 +24,7 @@ EXIT_FAILED = 1
 EXIT_USAGE = 2
 EXIT_DATA = 65
 EXIT_UNAVAILABLE = 69
+EXIT_OUTPUT = 74
 EXIT_CONFIGURATION = 78
 
 # Controls and direction marks that JSON does not escape by itself.
@@ -140,11 +141,11 @@ class StreamWriter:
         self._stdout = stdout
         #: The collected items; `None` if they are written.
         self.items: list[Any] | None = [] if collect else None
-        #: The error that ended the output: the reader has closed the pipe.
+        #: The error that ended the output: the reader has closed the pipe, or the disk is full.
         self.error: OSError | None = None
 
     async def __call__(self, item: Chunk | Item) -> bool:
-        """Write or collect an item, and return whether the reader still reads."""
+        """Write or collect an item, and return whether more can be written."""
         if isinstance(item, Chunk):
             # Unchanged: `actionhero call export > file` writes the file.
             return self._write(item.content, newline=False)
@@ -159,7 +160,7 @@ class StreamWriter:
         try:
             # It flushes, so that the reader gets each item immediately.
             click.echo(content, file=self._stdout, nl=newline)
-        except BrokenPipeError as error:
+        except OSError as error:
             self.error = error
             return False
         return True

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -112,7 +111,7 @@ def _write_document(document: dict[str, Any], path: Path | None) -> None:
     """
     text = dumps_pretty(document).decode().replace("\r\n", "\n").rstrip("\n") + "\n"
     if path is None:
-        sys.stdout.write(text)
+        click.echo(text, nl=False)
         return
     try:
         path.write_text(text, encoding="utf-8")

@@ -45,7 +45,11 @@ class EnqueueGroup(ActionGroup):
             write_error(error, new_identifier())
         if state is not None:
             click.echo(f"no new job: an earlier one with the same key is {state}", err=True)
-        click.echo(id)
+        try:
+            click.echo(id)
+        except OSError as error:
+            error.add_note(f"the job was enqueued, and its id is {id}")
+            raise
 
 
 @click.group(cls=EnqueueGroup, subcommand_metavar="NAME [--FIELD VALUE]...")
