@@ -75,6 +75,29 @@ def test_composed_messages_run_in_each_worker(
     assert ended.code == 0, ended.stderr
 
 
+@pytest.mark.parametrize(
+    ("variables", "code", "message"),
+    [
+        ({"ACTIONHERO_ENV": "production", "ACTIONHERO_APP__SECRET_KEY": ""}, 78, "SECRET_KEY"),
+        ({"REDIS_URL": "redis://127.0.0.1:1"}, 69, "127.0.0.1:1"),
+    ],
+    ids=["settings", "unavailable"],
+)
+def test_an_application_that_cannot_be_started_is_an_error_without_traceback_of_dramatiq(
+    place: Place, newsletter: dict[str, str], variables: dict[str, str], code: int, message: str
+) -> None:
+    """The exit code is that of our worker."""
+    program, *arguments = COMMANDS["dramatiq"]
+    place.program = (sys.executable, "-m", program)
+
+    command = place.run(*arguments, **newsletter | variables)
+
+    assert command.code == code, command
+    assert "Traceback" not in command.stderr
+    assert command.stderr.count("the application cannot be started") == 1
+    assert message in command.stderr
+
+
 def wait_for_lines(folder: Path, count: int) -> list[tuple[str, int]]:
     """Wait until the journal has so many lines; return each with its process id."""
     journal = folder / "journal"

@@ -33,7 +33,7 @@ def start() -> None:
     of the environment.
 
     Raises:
-        ImportError: It cannot be started. dramatiq ends the process then.
+        SystemExit: It cannot be started. dramatiq ends all processes then, with this exit code.
     """
     thread = EventLoopThread(logger)
     thread.daemon = True
@@ -44,7 +44,9 @@ def start() -> None:
         thread.run_coroutine(_Process(app, thread).start())
     except BootError as error:
         thread.stop()
-        raise ImportError(f"the application cannot be started: {error}") from error
+        # Of an `ImportError`, dramatiq would log the traceback.
+        logger.critical("the application cannot be started: %s", error)
+        raise SystemExit(error.exit_code) from None
 
 
 class _Process:
