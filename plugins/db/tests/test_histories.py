@@ -47,6 +47,7 @@ class Column:
     size: int = 20
     nullable: bool = True
     index: bool = False
+    unique: bool = False
     #: The identity of the model that a relation refers to.
     target: int | None = None
 
@@ -60,7 +61,8 @@ class Column:
             return f"fields.{kind}('{label}.{target}', related_name='{related}'{options})"
         start = KINDS[self.kind][0].format(size=self.size)
         null = "null=True" if self.nullable else f"db_default={DEFAULTS[self.kind]}"
-        return f"{start}{null}{', db_index=True' if self.index else ''})"
+        index = ", db_index=True" if self.index else ""
+        return f"{start}{null}{index}{', unique=True' if self.unique else ''})"
 
 
 @dataclass
@@ -134,6 +136,7 @@ class History:
         "widen",
         "require",
         "index",
+        "unique",
         "index_together",
         "add_model",
         "drop_model",
@@ -246,6 +249,13 @@ class History:
         if name is None:
             return None
         table.columns[name].index = not table.columns[name].index
+        return []
+
+    def _unique(self) -> list[str] | None:
+        _, table, name = self._field("char", "int", "big", "date")
+        if name is None:
+            return None
+        table.columns[name].unique = not table.columns[name].unique
         return []
 
     def _index_together(self) -> list[str] | None:

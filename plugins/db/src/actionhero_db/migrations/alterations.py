@@ -48,21 +48,30 @@ async def alter_column(editor: Any, before: type[Model], after: type[Model], nam
     """
     if _definition(before, name) == _definition(after, name):
         return
+    replaced = _reference(before, name) != _reference(after, name)
+    if editor.client.capabilities.dialect == Dialect.SQLITE:
+        replaced = False
+    if replaced:
+        # MySQL lets no column become required while its reference sets it to null.
+        await _drop_reference(editor, before, name)
     await editor.alter_field(before, after, name)
-    old, new = _reference(before, name), _reference(after, name)
-    if old != new and editor.client.capabilities.dialect != Dialect.SQLITE:
-        await _replace_reference(editor, after, name)
+    if replaced:
+        await _add_reference(editor, after, name)
 
 
-async def _replace_reference(editor: Any, model: type[Model], name: str) -> None:
-    field: Any = model._meta.fields_map[name]
+async def _drop_reference(editor: Any, model: type[Model], name: str) -> None:
     table, column = _table(editor, model), column_of(model, name)
     is_mysql = editor.client.capabilities.dialect == Dialect.MYSQL
+    drop = "DROP FOREIGN KEY" if is_mysql else "DROP CONSTRAINT"
     for constraint in await _constraints(editor, model, column):
-        drop = "DROP FOREIGN KEY" if is_mysql else "DROP CONSTRAINT"
         await editor._run_sql(f"ALTER TABLE {table} {drop} {editor.quote(constraint)}")
+
+
+async def _add_reference(editor: Any, model: type[Model], name: str) -> None:
+    field: Any = model._meta.fields_map[name]
+    table, column = _table(editor, model), column_of(model, name)
     if not field.db_constraint:
-        if is_mysql and not field.index:
+        if editor.client.capabilities.dialect == Dialect.MYSQL and not field.index:
             await _drop_index(editor, model, column)
         return
     related = field.related_model

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from copy import copy
 from typing import TYPE_CHECKING, Any, Final
 
 from tortoise.fields.relational import ManyToManyFieldInstance
@@ -86,6 +87,24 @@ class Definitions(BaseSchemaEditor):
         with rendered_defaults(self.DIALECT, old_model, new_model):
             await super().alter_field(old_model, new_model, field_name)
 
+    async def _rename_altered(self, model: type[Model], old_field: Any, new_field: Any) -> Any:
+        """Rename a column that is altered, and return the old field with the new column.
+
+        Tortoise renames it last, after changes of the column that does not exist yet.
+        """
+        old, new = (
+            field.source_field or field.model_field_name for field in (old_field, new_field)
+        )
+        if old == new:
+            return old_field
+        table = self._qualify_table_name(model._meta.db_table, model._meta.schema)
+        await self._run_sql(
+            self.RENAME_FIELD_TEMPLATE.format(table=table, old_column=old, new_column=new)
+        )
+        renamed = copy(old_field)
+        renamed.source_field = new
+        return renamed
+
     async def remove_index(self, model: type[Model], index: Index) -> None:
         """Drop an index by its columns: after the rename of a column it has its old name."""
         columns = columns_of(model, index.fields)
@@ -95,6 +114,24 @@ class Definitions(BaseSchemaEditor):
                     await self._run_sql(self._drop_index_sql(model, existing.name))
                     return
         await super().remove_index(model, index)
+
+    async def _resolve_constraint_name(
+        self, model: type[Model], constraint: UniqueConstraint
+    ) -> str:
+        """Return the name of a unique constraint, found by its columns: it may have any name.
+
+        Tortoise's own looks for it in one schema of PostgreSQL, and with an invalid query on MySQL.
+        """
+        columns = columns_of(model, constraint.fields)
+        name = constraint.name or self._get_unique_constraint_name(model, list(columns))
+        if self.collect_sql:
+            return name
+        names = [
+            existing.name
+            for existing in await existing_on(self.client, model)
+            if existing.columns == columns and existing.unique
+        ]
+        return name if name in names or not names else names[0]
 
     async def alter_description(self, model: type[Model]) -> None:
         """Change the comment of a table, if the database has comments of tables."""

@@ -60,6 +60,7 @@ class MySqlEditor(Definitions, MySQLSchemaEditor):
         return [self._generate_fk_name(table, column, related._meta.db_table, target)]
 
     async def _alter_field(self, model: type[Model], old_field: Any, new_field: Any) -> None:
+        old_field = await self._rename_altered(model, old_field, new_field)
         if old_field.null and not new_field.null and new_field.has_db_default():
             column = self.quote(old_field.source_field or old_field.model_field_name)
             value = default_sql(model, new_field.model_field_name, self.DIALECT)
@@ -80,7 +81,6 @@ class MySqlEditor(Definitions, MySQLSchemaEditor):
         Tortoise's own adds a statement in the form of PostgreSQL.
         """
         modified = copy(new_field)
-        modified.source_field = old_field.source_field or old_field.model_field_name
         await self._run_sql(self._build_modify_column_sql(model, modified, self._table(model)))
         modified.index, modified.unique = old_field.index, old_field.unique
         return modified

@@ -17,6 +17,7 @@ class PostgresEditor(Definitions, AsyncpgSchemaEditor):
     """Tortoise's schema editor for PostgreSQL."""
 
     async def _alter_field(self, model: type[Model], old_field: Any, new_field: Any) -> None:
+        old_field = await self._rename_altered(model, old_field, new_field)
         if old_field.null and not new_field.null and new_field.has_db_default():
             column = old_field.source_field or old_field.model_field_name
             table = self._qualify_table_name(model._meta.db_table, model._meta.schema)
