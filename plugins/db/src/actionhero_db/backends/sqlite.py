@@ -9,6 +9,7 @@ import logging
 import sqlite3
 from typing import TYPE_CHECKING, Any, ClassVar, Final, TypeAlias, cast
 
+from pypika_tortoise.dialects.sqlite import SQLLiteQuery, SQLLiteQueryBuilder
 from tortoise.backends.base.client import TransactionContext
 from tortoise.backends.sqlite.client import SqliteClient as TortoiseSqliteClient
 from tortoise.backends.sqlite.client import SqliteTransactionWrapper
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
 
     import aiosqlite
+    from pypika_tortoise.context import SqlContext
 
 _Method: TypeAlias = "Callable[..., Coroutine[None, None, Any]]"
 
@@ -99,6 +101,27 @@ def _translating(method: _Method) -> _Method:
     return execute
 
 
+class _Query(SQLLiteQuery):
+    """A query that quotes names with backticks.
+
+    In double quotes, SQLite takes the name of a missing column for a text: it would select that
+    text, and delete rows by it.
+    """
+
+    SQL_CONTEXT = SQLLiteQuery.SQL_CONTEXT.copy(quote_char="`")
+
+    @classmethod
+    def _builder(cls, **options: Any) -> _QueryBuilder:
+        return _QueryBuilder(**options)
+
+
+class _QueryBuilder(SQLLiteQueryBuilder):
+    QUERY_CLS = _Query
+
+    def get_sql(self, ctx: SqlContext | None = None) -> str:
+        return super().get_sql(ctx or _Query.SQL_CONTEXT)
+
+
 class SqliteExecutor(TortoiseSqliteExecutor):
     """Tortoise's executor, with filters on parts of dates."""
 
@@ -142,6 +165,7 @@ class SqliteClient(TortoiseSqliteClient):
     """
 
     executor_class = SqliteExecutor
+    query_class = _Query
 
     def __init__(self, file_path: str, *, wait_seconds: float, **options: Any) -> None:
         super().__init__(file_path, busy_timeout=round(wait_seconds * 1000), **options)
@@ -216,6 +240,8 @@ class SqliteClient(TortoiseSqliteClient):
 
 class SqliteTransaction(SqliteTransactionWrapper):
     """The connection with an open transaction."""
+
+    query_class = _Query
 
     def __init__(self, connection: SqliteClient | SqliteTransaction) -> None:
         super().__init__(connection)
