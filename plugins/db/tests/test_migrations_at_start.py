@@ -148,3 +148,61 @@ async def test_pending_migrations_prevent_a_start_in_production(notebook: Any) -
     assert raised.value.exit_code == 78
     async with running_app(plugin, Plugin(notebook.models), environ=environ):
         pass
+
+
+async def test_migrations_that_delete_values_wait_in_development(
+    notebook: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Those before them run, and a warning names the command."""
+    await notebook.make(TWO, "initial")
+    await notebook.migrate()
+    await notebook.run("INSERT INTO note (text, stars) VALUES ('one', 5)")
+    await notebook.make(TWO.replace("max_length=20", "max_length=30"), "wider")
+    await notebook.make(ONE.replace("max_length=20", "max_length=30"), "drop", "Note.stars")
+    environ = {"ACTIONHERO_ENV": "development", "DATABASE_URL": notebook.url}
+
+    with caplog.at_level(logging.INFO, "actionhero.db"):
+        async with running_app(plugin, Plugin(notebook.models), environ=environ):
+            assert await notebook.run("SELECT stars FROM note") == [{"stars": 5}]
+
+    assert "migrations: notes.0002_wider: done" in caplog.text
+    assert (
+        "migration notes.0003_drop is not run at the start, because it deletes the values of "
+        "notes.Note.stars (column 'stars' of table 'note'); run: actionhero db migrate"
+    ) in caplog.text
+    assert "notes.0003_drop: done" in await notebook.migrate()
+
+
+async def test_a_history_with_deletions_creates_the_tables_of_a_new_database(
+    sqlite_notebook: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    """There are no values yet."""
+    await sqlite_notebook.make(TWO, "initial")
+    await sqlite_notebook.make(ONE, "drop", "Note.stars")
+    environ = {"ACTIONHERO_ENV": "development", "DATABASE_URL": sqlite_notebook.url}
+
+    with caplog.at_level(logging.INFO, "actionhero.db"):
+        async with running_app(plugin, Plugin(sqlite_notebook.models), environ=environ):
+            assert await sqlite_notebook.count("note") == 0
+
+    assert "migrations: notes.0002_drop: done" in caplog.text
+
+
+async def test_the_setting_runs_migrations_that_delete_values(
+    sqlite_notebook: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The operator has decided."""
+    await sqlite_notebook.make(TWO, "initial")
+    await sqlite_notebook.migrate()
+    await sqlite_notebook.make(ONE, "drop", "Note.stars")
+    environ = {
+        "ACTIONHERO_ENV": "development",
+        "ACTIONHERO_DB__AUTO_MIGRATE": "true",
+        "DATABASE_URL": sqlite_notebook.url,
+    }
+
+    with caplog.at_level(logging.INFO, "actionhero.db"):
+        async with running_app(plugin, Plugin(sqlite_notebook.models), environ=environ):
+            pass
+
+    assert "migrations: notes.0002_drop: done" in caplog.text

@@ -54,7 +54,8 @@ class DbSettings(Settings):
     auto_migrate: bool | None = Field(
         default=None,
         description="Whether migrations run when a process starts. Not set: everywhere except in "
-        "production, where a process refuses to start while migrations are pending.",
+        "production, where a process refuses to start while migrations are pending; those that "
+        "delete values of existing tables, and later ones, wait for 'actionhero db migrate'.",
     )
     migrations: Literal["tortoise", "aerich"] = Field(
         default="tortoise",
