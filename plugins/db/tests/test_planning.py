@@ -63,6 +63,12 @@ DIGITS = "max_digits=8, decimal_places=4"
 KEPT = "SQLite keeps such values, which cannot be saved again"
 AGE, SHOP = "age = fields.IntField(null=True)", '"notes.Shop", null=True)'
 TAGS = 'tags = fields.ManyToManyField("notes.Tag", related_name="posts")'
+LINK = (
+    "    id = fields.IntField(primary_key=True)\n"
+    '    post = fields.ForeignKeyField("notes.Post", related_name="links")\n'
+    '    tag = fields.ForeignKeyField("notes.Tag", related_name="links")\n'
+    "    class Meta:\n        table = 'post_tag'\n"
+)
 CIRCLE = """
 
 class Author(Model):
@@ -259,6 +265,21 @@ BY_HAND = "undo this change of the models, or write the migration by hand"
             f"changes in its table; set on_delete=CASCADE, or {REPLACE[2:]}",
         ),
         (
+            changed((TAGS, TAGS.replace(")", ", unique=False)"))),
+            [],
+            "unique of the many-to-many relation notes.Post.tags changed, which no migration "
+            f"changes in its table; set unique=True, or {REPLACE[2:]}",
+        ),
+        (
+            changed(
+                ("class Shop(Model)", "class PostTag(Model):\n" + LINK + "\n\nclass Shop(Model)")
+            ),
+            [],
+            "the table 'post_tag' of the new model notes.PostTag exists already, with the links of "
+            "notes.Post.tags; set another table in its class Meta, copy the links in a migration "
+            "of your own (ops.RunSQL), and set through of the relation to the new table afterwards",
+        ),
+        (
             changed(
                 ("Person(Model):\n    id = fields.Int", "Person(Model):\n    id = fields.BigInt")
             ),
@@ -311,6 +332,8 @@ BY_HAND = "undo this change of the models, or write the migration by hand"
         "a reference that became a value",
         "a reference to another model",
         "another on_delete of a many-to-many relation",
+        "a many-to-many relation that became not unique",
+        "a model for the table of a many-to-many relation",
         "a larger primary key that others refer to",
         "a primary key of another type",
         "another primary key",

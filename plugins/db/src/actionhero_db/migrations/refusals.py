@@ -34,7 +34,9 @@ def reject_impossible_changes(steps: Sequence[Step]) -> None:
     created = {step.operation.name for step in steps if isinstance(step.operation, CreateModel)}
     for step in steps:
         operation = step.operation
-        if isinstance(operation, AddField) and operation.model_name not in created:
+        if isinstance(operation, CreateModel):
+            _check_new_model(step, steps[0].before)
+        elif isinstance(operation, AddField) and operation.model_name not in created:
             _check_new_field(step, operation)
         elif isinstance(operation, AlterField):
             _check_changed_field(step, operation)
@@ -73,11 +75,8 @@ def _check_changed_field(step: Step, operation: AlterField) -> None:
                 f"{place} referred to {old.model_name} and refers to {new.model_name} now, whose "
                 f"rows are others; {_REPLACE}"
             )
-        if isinstance(new, ManyToManyFieldInstance) and old.on_delete != new.on_delete:
-            raise MigrationRefused(
-                f"on_delete of the many-to-many relation {place} changed, which no migration "
-                f"changes in its table; set on_delete={old.on_delete!s}, or {_REPLACE}"
-            )
+        if isinstance(new, ManyToManyFieldInstance):
+            _check_links(place, old, new)
         return
     if old.field_type != new.field_type:
         raise MigrationRefused(
@@ -90,6 +89,41 @@ def _check_changed_field(step: Step, operation: AlterField) -> None:
             "replaces the primary key of a table; keep the old one, or create another model"
         )
     _check_referred_field(step, place, old, new)
+
+
+def _check_links(place: str, old: Any, new: Any) -> None:
+    for option in ("on_delete", "unique", "db_constraint"):
+        value = getattr(old, option)
+        if value != getattr(new, option):
+            raise MigrationRefused(
+                f"{option} of the many-to-many relation {place} changed, which no migration "
+                f"changes in its table; set {option}={value!s}, or {_REPLACE}"
+            )
+
+
+def _check_new_model(step: Step, first: State) -> None:
+    """Reject a model for the table of a many-to-many field, if it exists before all steps."""
+    table = step.after.models[step.label, step.operation.name].table
+    place = _link_tables(first).get(table)
+    if place is not None and table in _link_tables(step.before):
+        raise MigrationRefused(
+            f"the table {table!r} of the new model {step.label}.{step.operation.name} exists "
+            f"already, with the links of {place}; set another table in its class Meta, copy the "
+            "links in a migration of your own (ops.RunSQL), and set through of the relation to "
+            "the new table afterwards"
+        )
+
+
+def _link_tables(state: State) -> dict[str, str]:
+    """Return the many-to-many field of each table that such a field has created."""
+    models = {model.table for model in state.models.values()}
+    tables = {}
+    for label, name in state.models:
+        fields_map = state.apps.get_model(label, name)._meta.fields_map
+        for other, field in fields_map.items():
+            if isinstance(field, ManyToManyFieldInstance) and not field._generated:
+                tables[str(field.through)] = f"{label}.{name}.{other}"
+    return {table: place for table, place in tables.items() if table not in models}
 
 
 def _check_referred_field(step: Step, place: str, old: Any, new: Any) -> None:
