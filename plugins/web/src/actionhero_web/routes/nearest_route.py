@@ -16,6 +16,8 @@ logger = logging.getLogger("actionhero.web")
 
 #: The longest path in a message.
 _MAX_PATH: Final = 100
+#: How similar a route must be, from 0 to 1.
+_CUTOFF: Final = 0.75
 
 
 class NearestRoute:
@@ -45,13 +47,30 @@ class NearestRoute:
 
     def _nearest(self, method: str, path: str) -> str | None:
         """Return the nearest route, one with the same method if there is one."""
-        # Imported here because it is for errors in development.
-        from difflib import get_close_matches  # noqa: PLC0415
-
+        path = path[:_MAX_PATH].rstrip("/")
+        # The prefix is forgotten often.
+        candidates = [path] if path.startswith(self._prefix) else [self._prefix + path, path]
         for other in sorted(self._paths, key=lambda each: each != method):
-            # The prefix is forgotten often.
-            for candidate in (self._prefix + path.rstrip("/"), path[:_MAX_PATH]):
-                near = get_close_matches(candidate, self._paths[other], n=1, cutoff=0.75)
-                if near:
-                    return f"{other} {near[0]}"
+            for candidate in candidates:
+                ratios = {each: _similarity(each, candidate) for each in self._paths[other]}
+                nearest = max(ratios, key=ratios.__getitem__)
+                if ratios[nearest] >= _CUTOFF:
+                    return f"{other} {nearest}"
         return None
+
+
+def _similarity(template: str, path: str) -> float:
+    """Return the similarity of a path and a template, from 0 to 1, without the parameters.
+
+    Without a segment for it, the parameter at the end is left out: it was forgotten.
+    """
+    # Imported here because it is for errors in development.
+    from difflib import SequenceMatcher  # noqa: PLC0415
+
+    names, segments = template.split("/"), path.split("/")
+    if len(names) == len(segments) + 1 and names[-1].startswith("{"):
+        names.pop()
+    if len(names) == len(segments):
+        pairs = [pair for pair in zip(names, segments, strict=True) if pair[0][:1] != "{"]
+        template, path = ("/".join(texts) for texts in zip(*pairs, strict=True))
+    return SequenceMatcher(None, template, path).ratio()
