@@ -233,7 +233,8 @@ def _syntax_error(error: ValueError, data: bytes | bytearray) -> MalformedReques
                 "send UTF-8 without a BOM"
             )
     # The message has the expected token and the position, but no part of the document.
-    return MalformedRequest(f"Invalid JSON: {error}")
+    reason = str(error).replace("invalid unicode code point", "it is not UTF-8,")
+    return MalformedRequest(f"Invalid JSON: {reason}")
 
 
 def _loads_leniently(data: bytes | bytearray) -> Any:
