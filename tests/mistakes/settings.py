@@ -281,6 +281,28 @@ SETTINGS: list[Mistake] = [
         "class Items(Action), with name, web and async def run",
     ),
     Mistake(
+        "a module as decorator",
+        """
+        from actionhero import action
+
+        @action('greet')
+        async def greet(name: str) -> str: ...
+        """,
+        "application 'guestbook' cannot be imported: after guestbook: TypeError: 'module' object "
+        "is not callable (guestbook.py); 'action' is a module, and no decorator; an action is a "
+        "class: class Items(Action), with name, web and async def run",
+    ),
+    Mistake(
+        "a missing environment variable",
+        """
+        import os
+
+        KEY = os.environ['GUESTBOOK_KEY']
+        """,
+        "application 'guestbook' cannot be imported: after guestbook: KeyError: 'GUESTBOOK_KEY' "
+        "(guestbook.py); set the environment variable 'GUESTBOOK_KEY'",
+    ),
+    Mistake(
         "an import of a misspelled module of the package",
         "from .modls import Entry\n",
         "application 'guestbook' cannot be imported: after guestbook: ModuleNotFoundError: No "

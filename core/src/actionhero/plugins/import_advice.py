@@ -56,6 +56,10 @@ def import_advice(error: BaseException) -> str | None:
         return _hidden_module(error, frame) or _decorator_advice(error)
     if isinstance(error, TypeError) and str(error) == "Action() takes no arguments":
         return f"Action is no decorator; {_ACTION}"
+    if isinstance(error, TypeError) and str(error) == "'module' object is not callable":
+        return _called_module_advice(frame)
+    if isinstance(error, KeyError) and frame.f_globals.get("__name__") == "os":
+        return f"set the environment variable {error.args[0]!r}"
     if isinstance(error, TypeError) and str(error).startswith("App.__init__() missing"):
         return f"applications are not created in code; {_ACTION}"
     if isinstance(error, TypeError) and (match := _UNEXPECTED.match(str(error))):
@@ -154,6 +158,15 @@ def _hidden_module(error: AttributeError, frame: FrameType) -> str | None:
                 f"in the class, {name!r} is its attribute, which hides the module; import the "
                 f"name, as in 'from {module} import {error.name}'"
             )
+    return None
+
+
+def _called_module_advice(frame: FrameType) -> str | None:
+    """Return the remedy for `@action("greet")` with a module of ours, as in other frameworks."""
+    for name, value in frame.f_globals.items():
+        is_module = isinstance(value, types.ModuleType)
+        if is_module and name in _DECORATORS and value.__name__.startswith("actionhero"):
+            return f"{name!r} is a module, and no decorator; {_ACTION}"
     return None
 
 
