@@ -9,7 +9,6 @@ from actionhero.testing import running_app
 from guestbook.sign import Sign
 
 
-@pytest.mark.asyncio
 async def test_sign_returns_entry_and_word_count() -> None:
     """The result has the author's name and the number of words."""
     async with running_app(Sign) as app:
@@ -18,7 +17,6 @@ async def test_sign_returns_entry_and_word_count() -> None:
         assert entry == {"entry": "A nice view! (Ada)", "words": 3}
 
 
-@pytest.mark.asyncio
 async def test_sign_requires_a_name() -> None:
     """A call without a name is rejected."""
     async with running_app(Sign) as app:
