@@ -70,6 +70,7 @@ def test_tracebacks_show_the_frames_of_the_author(book: Place) -> None:
         (("--port", "9", "start"), "write it after the command: actionhero start --port …"),
         (("call", "--nme", "A", "book:echo"), "follow its name: actionhero call NAME --nme …"),
         (("call", "echo"), "Action not found: echo; did you mean 'book:echo'?"),
+        (("call", "book:echo", "--format", "table"), "actionhero call --format … book:echo"),
         (("call", "book:echo", "name=A"), "(name=A); inputs are options: --name …"),
         (("call", "book:echo", '{"name": "A"}'), "inputs are options: --NAME …"),
         (("start", "book:app"), "the application is an option: actionhero --app book start"),
@@ -85,6 +86,7 @@ def test_tracebacks_show_the_frames_of_the_author(book: Place) -> None:
         "early option",
         "early input",
         "short name",
+        "late option",
         "input without dashes",
         "inputs as JSON",
         "application after the command",
@@ -98,6 +100,14 @@ def test_invalid_usage_has_a_suggestion(book: Place, arguments: tuple[str, ...],
 
     assert (command.code, command.stdout) == (2, "")
     assert hint in command.stderr
+
+
+def test_an_unknown_action_has_the_command_that_lists_actions(book: Place) -> None:
+    """Also if no action has a similar name."""
+    text = on_terminal(book, "call", "xyzzy")
+
+    assert "Action not found: xyzzy" in text
+    assert text.rstrip().endswith("note: actionhero actions lists all actions")
 
 
 @pytest.mark.parametrize("settings", ["../actionhero.toml", "shop/pyproject.toml"])

@@ -267,10 +267,11 @@ def _run(context: click.Context, name: str, text: Mapping[str, list[Any]]) -> No
 
 
 def _note(app: App, error: TypedError) -> str | None:
-    """Return a remedy for an unknown action, if the application is in another folder."""
-    if isinstance(error, ActionNotFound) and app.get(AppSettings).package is None:
-        return settings_elsewhere(Path.cwd())
-    return None
+    """Return a remedy for an unknown action; perhaps the application is in another folder."""
+    if not isinstance(error, ActionNotFound):
+        return None
+    hint = settings_elsewhere(Path.cwd()) if app.get(AppSettings).package is None else None
+    return hint or "actionhero actions lists all actions"
 
 
 async def _execute(

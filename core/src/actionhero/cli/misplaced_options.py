@@ -34,13 +34,21 @@ def error_of_place(error: click.NoSuchOption, context: click.Context) -> click.U
         context: The context of the program.
     """
     option = error.option_name
-    if not any(option in parameter.opts for parameter in context.command.params):
-        return error
-    return click.UsageError(
-        f"No such option {option!r} of this command; write it before the command, as in: "
-        f"{context.command_path} {option} … {context.invoked_subcommand}",
-        error.ctx,
-    )
+    if any(option in parameter.opts for parameter in context.command.params):
+        return click.UsageError(
+            f"No such option {option!r} of this command; write it before the command, as in: "
+            f"{context.command_path} {option} … {context.invoked_subcommand}",
+            error.ctx,
+        )
+    group = None if error.ctx is None else error.ctx.parent
+    if group is not None and any(option in parameter.opts for parameter in group.command.params):
+        name = group.invoked_subcommand
+        return click.UsageError(
+            f"No such option {option!r} of {name!r}; options of {group.info_name!r} are written "
+            f"before it, as in: {group.command_path} {option} … {name}",
+            error.ctx,
+        )
+    return error
 
 
 def error_of_early_option(
