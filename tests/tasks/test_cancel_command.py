@@ -94,4 +94,4 @@ def test_an_unknown_job_is_not_cancelled(club: Place) -> None:
     command = club.run("job", "cancel", "unknown")
 
     assert command.code == 1
-    assert "unknown job 'unknown'" in command.stderr
+    assert "Error: unknown job 'unknown'" in command.stderr

@@ -137,7 +137,7 @@ def test_a_waiting_job_can_be_cancelled_once(deployment: Deployment) -> None:
     assert f"job {id} cannot be cancelled, as it has ended: it is cancelled" in second.stderr
     for command in unknown:
         assert command.returncode == 1
-        assert "unknown job 'unknown-id'" in command.stderr
+        assert "Error: unknown job 'unknown-id'" in command.stderr
     assert run_json(deployment, "job", "status", id)["state"] == "cancelled"
 
 

@@ -210,7 +210,7 @@ def _log_text(app: Application, id: str) -> str:
 
 
 def _fail(message: str) -> NoReturn:
-    click.echo(escape(message), err=True)
+    click.echo(f"Error: {escape(message)}", err=True)
     sys.exit(EXIT_FAILED)
 
 
