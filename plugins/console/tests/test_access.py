@@ -125,6 +125,7 @@ async def test_operators_sign_in_with_name_and_password(site: Any) -> None:
     )
     assert (wrong.status_code, unknown.status_code) == (401, 401)
     assert wrong.text == unknown.text
+    assert "Wrong name or password." in wrong.text
     assert (response.status_code, response.headers["Location"]) == (303, "../console")
     assert cookie.endswith("; Max-Age=43200; HttpOnly; SameSite=Strict")
     assert described["operator"] == {"name": "ada", "role": "admin", "method": "password"}
@@ -187,6 +188,8 @@ async def test_failed_sign_ins_are_limited_by_address(site: Any) -> None:
         allowed = await running.sign_in("admin", "sesame", **other)
 
     assert {response.status_code for response in wrong} == {401}
+    # The form of the only operator asks for no name.
+    assert "Wrong password." in wrong[0].text
     assert (html.status_code, html.headers["Retry-After"]) == (429, "1")
     assert json.json()["error"]["type"] == "CONNECTION_RATE_LIMITED"
     assert allowed.status_code == 303

@@ -150,7 +150,10 @@ class ConsolePage(OperatorPage[Operator]):
         if result is None:
             logger.warning("sign-in to the console failed from %s", connection.remote)
             await trail.note("sign_in", "failure", None, connection, {"name": name})
-            return self.form.error("Wrong name or password.", 401)
+            # The form asks for the name if there are several.
+            has_name = self._access.only_account is None
+            problem = "Wrong name or password." if has_name else "Wrong password."
+            return self.form.error(problem, 401)
         act = await trail.begin("sign_in", result, connection, {})
         await act.succeeded()
         return self.form.redirect()

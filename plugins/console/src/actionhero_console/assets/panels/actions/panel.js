@@ -20,7 +20,8 @@ class Catalogue {
     this.search = create("input", {
       type: "search",
       "aria-label": "Search actions",
-      placeholder: "Search name, route, description",
+      placeholder: "Search",
+      title: "Search in names, routes and descriptions",
       value: page.params.get("search") ?? "",
       oninput: () => this.#filter(),
     });
