@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from aiohttp import hdrs
 
-from actionhero import ErrorType, MalformedRequest, ServiceUnavailable, TypedError
+from actionhero import ErrorType, InvalidInput, MalformedRequest, ServiceUnavailable, TypedError
 from actionhero.transport import (
     EMPTY_PAYLOAD,
     FormFields,
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
     from aiohttp import web
 
-    from actionhero.transport import Payload, RegisteredAction
+    from actionhero.transport import InputSchema, Payload, RegisteredAction
     from actionhero_web.bodies.decoder import BodyDecoder
     from actionhero_web.request_context import CallContext
     from actionhero_web.routes.route_tree import Match
@@ -133,7 +133,9 @@ class RequestDecoder:
             TypedError: The body cannot be decoded, is too large, or has another media type.
         """
         body = await self._decode_body(context)
-        return MixedPayload(context.match.parameters, body, parse_query(context.query))
+        is_json = isinstance(body, FormFields) and next(iter(body), "").lstrip()[:1] == "{"
+        payload = _JsonAsForm if is_json else MixedPayload
+        return payload(context.match.parameters, body, parse_query(context.query))
 
     async def _decode_body(self, context: CallContext) -> Body:
         request = context.request
@@ -206,6 +208,22 @@ class RequestDecoder:
             for name, values in sources.items():
                 _check_encoding(f"the {kind} {name!r}", values)
         return payload
+
+
+class _JsonAsForm(MixedPayload):
+    """The payload of a form that is JSON, as curl sends it by default."""
+
+    __slots__ = ()
+
+    def parse(self, schema: InputSchema) -> Any:
+        try:
+            return super().parse(schema)
+        except InvalidInput as error:
+            error.message += (
+                "; the body was read as a form, and looks like JSON: send Content-Type: "
+                "application/json"
+            )
+            raise
 
 
 def _check_encoding(source: str, values: Iterable[str]) -> None:

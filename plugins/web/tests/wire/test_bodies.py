@@ -287,6 +287,23 @@ def test_large_base64_parts_are_decoded(parser: HttpClient) -> None:
 # -- forms -----------------------------------------------------------------------------------------
 
 
+def test_json_that_is_sent_as_a_form_has_a_remedy(client: HttpClient) -> None:
+    """As curl sends it by default; a valid call and other forms have none."""
+    form = {"Content-Type": "application/x-www-form-urlencoded"}
+    missing = "Missing required param: name"
+
+    wrong = client.send("PUT", "/api/account", b'{"name": "Ada"}', form)
+    other = client.send("PUT", "/api/account", b"mail=a", form)
+
+    assert other.error["message"] == missing
+    assert wrong.error["message"] == (
+        f"{missing}; the body was read as a form, and looks like JSON: send Content-Type: "
+        "application/json"
+    )
+    assert wrong.error["errors"] == other.error["errors"]
+    assert client.send("POST", "/api/echo", b'{"text": "a"}', form).status == 200
+
+
 def test_a_file_field_without_a_file_is_absent(parser: HttpClient) -> None:
     """Browsers send an empty part without a name."""
     empty = part('name="file"; filename=""', b"", "Content-Type: application/octet-stream")
