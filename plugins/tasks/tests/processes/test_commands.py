@@ -126,6 +126,17 @@ def test_errors_of_enqueue_have_the_exit_codes_of_a_call(deployment: Deployment)
     assert "ACTIONHERO_TASKS__RETRIES" in settings.stderr
 
 
+def test_an_unknown_queue_is_paused_with_a_warning(deployment: Deployment) -> None:
+    """Another program may enqueue its jobs later."""
+    known, unknown = (deployment.run("tasks", "pause", name) for name in ("default", "defualt"))
+
+    assert (known.returncode, known.stderr, unknown.returncode) == (0, "", 0)
+    assert unknown.stderr.startswith(
+        "queue 'defualt' is paused, but has no jobs, and no action uses it (in use: "
+    )
+    assert unknown.stderr.endswith("; actionhero tasks resume defualt resumes it\n")
+
+
 def test_a_waiting_job_can_be_cancelled_once(deployment: Deployment) -> None:
     """An unknown job is reported."""
     id = deployment.enqueue("--delay", "3600", "work")
