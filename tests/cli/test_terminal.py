@@ -104,7 +104,7 @@ def test_invalid_usage_has_a_suggestion(book: Place, arguments: tuple[str, ...],
 
 def test_an_unknown_action_has_the_command_that_lists_actions(book: Place) -> None:
     """Also if no action has a similar name."""
-    text = on_terminal(book, "call", "xyzzy")
+    text = on_terminal(book, "call", "xyzzy", code=2)
 
     assert "Action not found: xyzzy" in text
     assert text.rstrip().endswith("note: actionhero actions lists all actions")
