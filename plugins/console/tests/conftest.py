@@ -194,16 +194,18 @@ class Site:
 
 @contextlib.asynccontextmanager
 async def console_site(
-    *plugins: Any, environ: dict[str, str] | None = None, **settings: Any
+    *plugins: Any, environ: dict[str, str | None] | None = None, **settings: Any
 ) -> AsyncIterator[Site]:
     """Run an application with a console, by default in development."""
-    variables = {
+    values: dict[str, str | None] = {
         "PORT": "0",
         "ACTIONHERO_ENV": "development",
         "ACTIONHERO_REDIS__MODE": "memory",
         "ACTIONHERO_APP__SECRET_KEY": "k" * 32,
         **(environ or {}),
     }
+    # `None` unsets a default.
+    variables = {name: value for name, value in values.items() if value is not None}
     stamps = Stamps()
     section = ConsoleSettings(**settings)
     async with running_app(

@@ -491,6 +491,14 @@ async def test_a_source_of_operators_replaces_the_sign_in(site: Any) -> None:
     assert refused.status_code == 403
 
 
+async def test_accounts_need_the_secret_key_in_production(site: Any) -> None:
+    """The start fails, and not the first sign-in."""
+    environ = {**PRODUCTION, "ACTIONHERO_APP__SECRET_KEY": None}
+    with pytest.raises(BootError, match="is required in production; set"):
+        async with site(operators=OPERATORS, environ=environ):
+            pass
+
+
 async def test_accounts_of_plugins_can_sign_in(site: Any) -> None:
     """The form does not ask for the name of the only one."""
     async with site(Support(), environ=PRODUCTION) as running:
