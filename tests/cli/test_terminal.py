@@ -161,6 +161,14 @@ def test_a_failing_script_of_the_shell_exits_with_1(book: Place) -> None:
     assert "pipeline.py" not in command.stderr
 
 
+def test_the_shell_has_a_note_for_the_call_of_tests(book: Place) -> None:
+    """Tests call actions by a method of their application."""
+    command = book.run("shell", "-c", 'await app.call("book:number")')
+
+    assert command.code == 1
+    assert command.stderr.endswith("note: the shell has a function for it: await call(…)\n")
+
+
 def test_the_shell_is_interactive_on_a_terminal(book: Place) -> None:
     """It has a history, and survives errors."""
     keys = '1 / 0\nawait call("book:number")\nprint("do" + "ne")\nexit()\n'

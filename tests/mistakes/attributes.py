@@ -230,15 +230,14 @@ ATTRIBUTES: list[Mistake] = [
         greet("web = Route('/greet', 'GET')"),
         "application 'guestbook' cannot be imported: after guestbook: ValueError: "
         "the method '/greet' is not supported; write the method first, as in "
-        "Route('GET', '/greet'), or Route.get('/greet') (guestbook.py); fix the "
-        "module",
+        "Route('GET', '/greet'), or Route.get('/greet') (guestbook.py)",
     ),
     Mistake(
         "a number as cache",
         greet("web = Route.get('/greet', cache=60)"),
         "application 'guestbook' cannot be imported: after guestbook: ValueError: "
         "the cache 60 is not of type 'Cache'; write cache=Cache(max_age=60) "
-        "(guestbook.py); fix the module",
+        "(guestbook.py)",
     ),
     Mistake(
         "a parameter of a path that is no input",

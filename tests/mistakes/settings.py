@@ -281,6 +281,17 @@ SETTINGS: list[Mistake] = [
         "class Items(Action), with name, web and async def run",
     ),
     Mistake(
+        "an invalid status of a route",
+        """
+        class Greet(Action):
+            name = 'greet'
+            web = Route.get('/greet', status='200')
+        """,
+        "application 'guestbook' cannot be imported: after guestbook: ValueError: the status '200' "
+        "is invalid; write a number from 200 to 599, or a function that returns one "
+        "(guestbook.py)",
+    ),
+    Mistake(
         "a module as decorator",
         """
         from actionhero import action

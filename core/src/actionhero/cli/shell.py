@@ -115,6 +115,10 @@ class AsyncConsole(code.InteractiveConsole):
         assert error is not None  # noqa: S101 - it is called for an error
         sys.last_value = error
         self.write(short_traceback(error, self._root))
+        # In tests, `app` is an application that has the method.
+        app = self.locals.get("app")
+        if isinstance(error, AttributeError) and error.obj is app and error.name == "call":
+            self.write("note: the shell has a function for it: await call(…)\n")
 
     async def _execute(self, code: types.CodeType) -> BaseException | None:
         """Run code, and return an error that ends the shell: raised, it would end the loop."""

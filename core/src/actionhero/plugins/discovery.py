@@ -285,12 +285,20 @@ def _import_failure(previous: str, error: BaseException, boot: BootSettings) -> 
             f"was not found: there is no package {package!r} in {boot.root} or its 'src'; "
             f"{package_advice(package, boot.root)}"
         )
-    remedy = import_advice(error) or "fix the module"
+    # Our own errors have a remedy.
+    remedy = import_advice(error) or ("" if _is_ours(error) else "fix the module")
     summary = error_summary(error, boot.root)
     if remedy.startswith("did you mean"):
         # Python 3.13 says the same, before the place.
         summary = re.sub(r"\. Did you mean '\w+'\?", "", summary)
-    return f"cannot be imported: after {previous}: {summary}; {remedy}"
+    return f"cannot be imported: after {previous}: {summary}" + (f"; {remedy}" if remedy else "")
+
+
+def _is_ours(error: BaseException) -> bool:
+    """Return whether a package of ours has raised an error with a remedy."""
+    frames = [frame for frame, _ in traceback.walk_tb(error.__traceback__)]
+    module = frames[-1].f_globals.get("__name__", "") if frames else ""
+    return isinstance(error, ValueError) and module.startswith("actionhero") and "; " in str(error)
 
 
 def error_summary(error: BaseException, root: Path | None = None) -> str:
