@@ -106,7 +106,7 @@ def test_jobs_and_dead_letters_are_managed_on_the_command_line(deployment: Deplo
     assert result.stdout.strip() == '{"welcome":"Ada"}'
     assert failed["inputs"] == {"name": "Eve", "password": "[redacted]"}
     assert (dead["id"], dead["error"], dead["attempts"]) == (bad, "not today", 1)
-    assert error.stderr.strip() == f"job {bad} has failed: not today"
+    assert error.stderr.strip() == f"Error: job {bad} has failed: not today"
     assert retried.stdout.strip() == "1"
     assert [line.strip() for line in discarded] == ["1", "0"]
     assert f"-{server.pid}-" in worker["worker"]
