@@ -134,7 +134,7 @@ class Failing(Initializer):
     name = "failing"
 
     async def initialize(self, app):
-        raise OSError("no such database")
+        raise OSError("no such database") from KeyError("DATABASE")
 """
 
 CRASHING = """
@@ -171,7 +171,7 @@ def test_a_failed_start_of_a_worker_stops_the_server(start_server: StartServer) 
     assert code == 70
     assert server.stderr.count("Error: initializer 'failing'") == 1
     assert "failed to initialize: OSError: no such database" in server.stderr
-    assert "OSError: no such database" in server.stderr
+    assert "caused by KeyError: 'DATABASE'" in server.stderr
     assert not server.has_child_processes
 
 
