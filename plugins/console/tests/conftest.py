@@ -6,7 +6,7 @@ import contextlib
 from collections.abc import AsyncIterator  # noqa: TC003 - of an action, which resolves it
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import httpx
 import pytest
@@ -21,6 +21,9 @@ from actionhero_redis import plugin as redis_plugin
 from actionhero_redis.testing import redis_server  # noqa: F401 - a fixture
 from actionhero_web import plugin as web_plugin
 from actionhero_web.server import WebServer
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 PASSWORDS = {"ada": "ada-password", "bob": "bob-password", "eve": "eve-password"}
 ROLES = {"ada": "admin", "bob": "operator", "eve": "viewer"}
@@ -194,7 +197,7 @@ class Site:
 
 @contextlib.asynccontextmanager
 async def console_site(
-    *plugins: Any, environ: dict[str, str | None] | None = None, **settings: Any
+    *plugins: Any, environ: Mapping[str, str | None] | None = None, **settings: Any
 ) -> AsyncIterator[Site]:
     """Run an application with a console, by default in development."""
     values: dict[str, str | None] = {
