@@ -849,6 +849,19 @@ def test_numbers_in_headers_are_split_or_an_array() -> None:
     assert mixed(Numbered, {}, headers={"X-Ids": ["[1, 2]"]}, cookies={}).ids == [1, 2]
 
 
+@pytest.mark.parametrize("source", [Header, Cookie])
+def test_sources_without_parentheses_have_the_name_of_the_input(source: type[Any]) -> None:
+    """Otherwise the body could set the input, without a word."""
+
+    class Marked(Inputs):
+        user: Annotated[str, source] = "none"
+
+    from_header = mixed(Marked, {}, headers={"user": ["ada"]}, cookies={"user": ["ada"]})
+
+    assert from_header.user == "ada"
+    assert mixed(Marked, {"user": "eve"}, headers={}, cookies={}).user == "none"
+
+
 UserAlias = TypeAliasType("UserAlias", Annotated[str, Header("X-User")])
 
 

@@ -69,8 +69,14 @@ def source_of(annotation: Any) -> Source | None:
     if get_origin(annotation) is not Annotated:
         return None
     inner, *metadata = get_args(annotation)
-    source = next((item for item in metadata if isinstance(item, Source)), None)
-    return source or source_of(inner)
+    return next(filter(None, map(as_source, metadata)), None) or source_of(inner)
+
+
+def as_source(item: Any) -> Source | None:
+    """Return the header or cookie that metadata is, also without parentheses: `Header`."""
+    if isinstance(item, type) and issubclass(item, Source):
+        return item()
+    return item if isinstance(item, Source) else None
 
 
 def header_items(values: Iterable[str]) -> list[str]:

@@ -6,10 +6,12 @@ from typing import TYPE_CHECKING, Annotated, Any, get_args, get_origin
 
 from actionhero.inputs.annotations import parts, unaliased, without_none
 from actionhero.inputs.fields import fields_of, root_type
-from actionhero.inputs.headers import Source
+from actionhero.inputs.headers import as_source
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
+
+    from actionhero.inputs.headers import Source
 
 
 def source_fault(type_: Any) -> str | None:
@@ -49,7 +51,7 @@ def _sources_inside(annotation: Any) -> Iterator[Source]:
     plain = without_none(annotation)
     while get_origin(plain) is Annotated:
         inner, *metadata = get_args(plain)
-        for source in filter(_is_source, metadata):
+        for source in filter(None, map(as_source, metadata)):
             if found:
                 yield source
             found = True
@@ -65,13 +67,9 @@ def _sources_in(annotations: Iterable[Any], enclosing: tuple[Any, ...]) -> Itera
             continue
         inner, inside = get_args(plain), (*enclosing, alias)
         if get_origin(plain) is Annotated:
-            yield from filter(_is_source, inner[1:])
+            yield from filter(None, map(as_source, inner[1:]))
             inner = inner[:1]
         yield from _sources_in(inner, inside)
-
-
-def _is_source(item: Any) -> bool:
-    return isinstance(item, Source)
 
 
 def _types_in(annotations: Iterable[Any]) -> Iterator[Any]:
