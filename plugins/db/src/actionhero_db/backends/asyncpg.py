@@ -86,7 +86,7 @@ class PostgresClient(_ErrorTranslation, AsyncpgDBClient):
             await super().create_connection(with_db)
         except Exception as error:
             translated = translate_error(error)
-            # Not from itself: whoever follows its causes would not come to an end.
+            # Not from itself: a loop over its causes would have no end.
             if translated is error:
                 raise
             raise translated from error

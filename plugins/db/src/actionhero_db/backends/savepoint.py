@@ -65,7 +65,7 @@ class Savepoint(TransactionContext):
             yield
         except Exception as error:
             translated = self._translate_error(error)
-            # Not from itself: whoever follows its causes would not come to an end.
+            # Not from itself: a loop over its causes would have no end.
             if translated is error:
                 raise
             raise translated from error
