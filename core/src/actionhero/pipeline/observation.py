@@ -56,9 +56,16 @@ class Observer:
 
 
 class ObserverFailures:
-    """Logs the exceptions of observers, once for each class."""
+    """Logs the exceptions of observers, once for each class.
 
-    def __init__(self) -> None:
+    Args:
+        kind: The kind of the observers, for the message.
+        logger: The logger; that of core by default.
+    """
+
+    def __init__(self, kind: str = "observer", logger: logging.Logger = logger) -> None:
+        self._kind = kind
+        self._logger = logger
         self._failed: set[type] = set()
 
     def report(self, observer: object, error: Exception) -> None:
@@ -66,8 +73,9 @@ class ObserverFailures:
         if type(observer) not in self._failed:
             self._failed.add(type(observer))
             name = f"{type(observer).__module__}.{type(observer).__qualname__}"
-            logger.error(
-                "the observer %s has failed; its further errors are not logged",
+            self._logger.error(
+                "the %s %s has failed; its further errors are not logged",
+                self._kind,
                 name,
                 exc_info=error,
             )

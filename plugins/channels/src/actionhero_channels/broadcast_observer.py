@@ -6,6 +6,8 @@ import logging
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
+from actionhero.transport import ObserverFailures
+
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Sequence
 
@@ -57,7 +59,7 @@ class BroadcastObservers:
 
     def __init__(self, observers: Sequence[BroadcastObserver]) -> None:
         self._observers = tuple(observers)
-        self._failed: set[type] = set()
+        self._failures = ObserverFailures("broadcast observer", logger)
 
     @asynccontextmanager
     async def observe(self, channel: str, declared: str) -> AsyncIterator[Sent]:
@@ -80,13 +82,6 @@ class BroadcastObservers:
     def _call(self, observer: BroadcastObserver, method: Any, *arguments: Any) -> Any:
         try:
             return method(*arguments)
-        except Exception as error:
-            if type(observer) not in self._failed:
-                self._failed.add(type(observer))
-                name = f"{type(observer).__module__}.{type(observer).__qualname__}"
-                logger.error(
-                    "the observer %s of broadcasts has failed; its further errors are not logged",
-                    name,
-                    exc_info=error,
-                )
+        except Exception as error:  # noqa: BLE001 - of a plugin
+            self._failures.report(observer, error)
             return None

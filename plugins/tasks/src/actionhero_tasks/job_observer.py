@@ -7,6 +7,8 @@ from collections.abc import Callable
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Final, Protocol, runtime_checkable
 
+from actionhero.transport import ObserverFailures
+
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Iterator, Mapping, Sequence
     from typing import TypeAlias
@@ -113,7 +115,7 @@ class JobObservers:
 
     def __init__(self, observers: Sequence[JobObserver]) -> None:
         self._observers = tuple(observers)
-        self._failed: set[type] = set()
+        self._failures = ObserverFailures("job observer", logger)
 
     def enqueuing(self, action: str) -> list[Any]:
         """Call `enqueuing` of all observers, and return their marks."""
@@ -176,7 +178,7 @@ class JobObservers:
         try:
             return method(*arguments)
         except Exception as error:  # noqa: BLE001 - of a plugin
-            self._report(observer, error)
+            self._failures.report(observer, error)
             return None
 
     def _end(self, name: str, marks: Sequence[Any], *arguments: Any) -> None:
@@ -184,17 +186,7 @@ class JobObservers:
             try:
                 getattr(observer, name)(*arguments, mark)
             except Exception as error:  # noqa: BLE001 - of a plugin
-                self._report(observer, error)
-
-    def _report(self, observer: JobObserver, error: Exception) -> None:
-        if type(observer) not in self._failed:
-            self._failed.add(type(observer))
-            name = f"{type(observer).__module__}.{type(observer).__qualname__}"
-            logger.error(
-                "the job observer %s has failed; its further errors are not logged",
-                name,
-                exc_info=error,
-            )
+                self._failures.report(observer, error)
 
 
 class JobCarriers:
