@@ -19,6 +19,7 @@ from pydantic import (
     Json,
     RootModel,
     ValidationInfo,
+    create_model,
     field_validator,
     model_validator,
 )
@@ -650,6 +651,18 @@ def test_files_of_some_names_are_parsed() -> None:
     assert InputSchema(Open).is_parsed("other")
 
 
+def test_a_file_that_no_field_reads_is_not_read() -> None:
+    """Its content may be large."""
+
+    class Closed(Inputs):
+        text: str
+
+    large = file(b"a" * (VALUE_BYTES + 1))
+
+    assert not InputSchema(Closed).is_parsed("other")
+    assert mixed(Closed, {}, form(text="a", other=large)).text == "a"
+
+
 # -- texts of JSON ---------------------------------------------------------------------------------
 
 
@@ -696,7 +709,78 @@ def test_valid_texts_of_json_are_parsed() -> None:
     assert JsonPayload(b'{"either": "["}').parse(schema).either == "["
 
 
+@pytest.mark.parametrize(
+    "name",
+    ["cls", "config", "default", "expected", "function", "members", "metadata", "serialization",
+     "type"],
+)  # fmt: skip
+def test_a_field_may_have_the_name_of_a_key_of_schemas(name: str) -> None:
+    """Or a tag; its type is read as that of any other: texts of JSON, digits, numbers of JSON."""
+
+    def model(type_: Any, name: str = name, **fields: Any) -> type[Inputs]:
+        return create_model("Model", __base__=Inputs, **fields, **{name: (type_, ...)})
+
+    by_kind = (
+        model(int, "count", kind=Literal[name]) | model(int, "count", kind=Literal["b"])  # type: ignore[valid-type]
+    )
+    tagged = model(Annotated[by_kind, Field(discriminator="kind")], "choice")
+    nested = model(model(int), "inner")
+    query = {"other": "1"}
+
+    error = refusal(model(Json[Any]), None, to_json({name: r'"\u0000"'}))
+    assert problems(error) == [(f"/{name}", "nul")]
+    assert problems(refusal(model(int), {name: "1_0"})) == [(f"/{name}", "int_parsing")]
+    for value in ("1", b"1"):
+        error = refusal(nested, None, {"inner": {name: value}}, query)
+        assert problems(error) == [(f"/inner/{name}", "int_type")]
+        error = refusal(tagged, None, {"choice": {"kind": name, "count": value}}, query)
+        assert problems(error)[0][1] == "int_type"
+
+
 # -- decoders of plugins ---------------------------------------------------------------------------
+
+
+class Text(str):
+    """A text as parsers of XML return it."""
+
+    def __str__(self) -> str:
+        return "another text"
+
+
+class Whole(int):
+    """A number that remembers how it was written, as parsers of YAML return it."""
+
+
+class Ratio(float):
+    """The same, with a fraction."""
+
+
+def test_values_of_decoders_may_be_of_subclasses_of_those_of_json() -> None:
+    """They are texts and numbers like any others."""
+
+    class Decoded(Inputs):
+        level: Level
+        size: Size
+        day: date
+        days: list[date]
+        ratio: float
+        name: str
+
+    day = Text("2020-01-01")
+    values = {
+        "level": Whole(1),
+        "size": Ratio(2.5),
+        "day": day,
+        "days": [day],
+        "ratio": Ratio(0.5),
+        "name": Text("Ada"),
+    }
+
+    decoded = mixed(Decoded, None, values, {"other": "1"})
+
+    assert (decoded.level, decoded.size, decoded.ratio) == (Level.LOW, Size.LARGE, 0.5)
+    assert decoded.day == decoded.days[0] == date(2020, 1, 1)
+    assert (decoded.name, type(decoded.name)) == ("Ada", str)
 
 
 @pytest.mark.parametrize(

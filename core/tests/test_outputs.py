@@ -183,6 +183,14 @@ class Color(enum.Enum):
     RED = "red"
 
 
+class Tone(tuple[int, int, int], enum.Enum):
+    RED = (255, 0, 0)
+
+
+class Painted(BaseModel):
+    tone: Tone
+
+
 ROW = UserRow(id=1, name="Ada", password_hash="s3cret")
 ADA = b'{"id":1,"name":"Ada"}'
 
@@ -474,6 +482,7 @@ async def test_in_strict_mode_undeclared_data_is_an_error_that_names_it(
         (Box, {"size": {"width": 1}}),
         (Frame, Frame(size=Size(1))),
         (Aliased, {"firstName": "Ada"}),
+        (Painted, Painted(tone=Tone.RED)),
     ],
 )
 async def test_strict_mode_accepts_declared_data(annotation: Any, value: Any) -> None:

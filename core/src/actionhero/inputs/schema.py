@@ -258,7 +258,7 @@ class InputSchema(InputFields):
 
     def is_parsed(self, name: str) -> bool:
         """Return whether a file of a form with this name is the value of a field, and no file."""
-        return (self.is_open or name in self.names) and self._reader.is_parsed(name)
+        return self._reader.is_parsed(name)
 
     def default_fault(self) -> str | None:
         """Return the fault of the first default that does not fit its annotation, if there is one.

@@ -51,6 +51,9 @@ class InputReader:
             if shape.others is not None:
                 kind = kind_of(shape.others, definitions)
                 self._other_kind = kind if kind != Kind() else _TEXT
+        if not self.is_open:
+            # A file that nothing reads stays a file: its content may be large.
+            self._other_kind = self._other_kind._replace(is_file=True)
         #: The places of each field that has more than one.
         self._aliases = _aliases(shapes)
         #: Whether an only text is the value as it is, even if empty, by name; most inputs are.

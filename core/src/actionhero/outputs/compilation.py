@@ -13,6 +13,7 @@ from pydantic_core import SchemaValidator
 from typing_extensions import is_typeddict
 
 from actionhero.inputs.annotations import with_portable_typed_dicts
+from actionhero.inputs.core_schemas import rewrite
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -66,23 +67,14 @@ def closed_validator(adapter: TypeAdapter[Any]) -> SchemaValidator:
 
     pydantic's own does so in models and typed dictionaries only.
     """
-    return SchemaValidator(_closed(adapter.core_schema))
+    return SchemaValidator(rewrite(adapter.core_schema, _closed))
 
 
-def _closed(schema: Any) -> Any:
-    """Return a core schema, or a part of one, whose dataclasses forbid undeclared fields."""
-    if isinstance(schema, list | tuple):
-        return type(schema)(map(_closed, schema))
-    if type(schema) is not dict:
-        return schema
-    closed = {key: part if key in _VALUES else _closed(part) for key, part in schema.items()}
-    if closed.get("type") == "dataclass-args":
-        closed["extra_behavior"] = "forbid"
-    return closed
+def _closed(schema: dict[str, Any]) -> dict[str, Any]:
+    is_dataclass = schema["type"] == "dataclass-args"
+    return schema | {"extra_behavior": "forbid"} if is_dataclass else schema
 
 
-#: The keys of a core schema with values that are no schemas.
-_VALUES: Final = frozenset({"default", "expected", "metadata", "serialization"})
 _PLAIN_TYPES: Final = frozenset({"any", "bool", "float", "int", "none", "str"})
 
 
