@@ -65,6 +65,7 @@ class RequestDecoder:
         #: Reads bodies within their limits.
         self.body = BodyReader(settings)
         self._memory_bytes = settings.file_memory_bytes
+        self._explains_forms = settings.response_format.explains_forms
         #: The decoders of bodies: our own by kind, those of plugins by media type.
         self._decoders: dict[MediaType | str, Callable[[CallContext], Awaitable[Body]]] = {
             MediaType.JSON: self._decode_json,
@@ -134,7 +135,7 @@ class RequestDecoder:
         """
         body = await self._decode_body(context)
         is_json = isinstance(body, FormFields) and next(iter(body), "").lstrip()[:1] == "{"
-        payload = _JsonAsForm if is_json else MixedPayload
+        payload = _JsonAsForm if is_json and self._explains_forms else MixedPayload
         return payload(context.match.parameters, body, parse_query(context.query))
 
     async def _decode_body(self, context: CallContext) -> Body:

@@ -20,6 +20,7 @@ MIB = 1024 * 1024
 JSON = {"Content-Type": "application/json"}
 BOUNDARY = "the-boundary"
 MULTIPART = {"Content-Type": f"multipart/form-data; boundary={BOUNDARY}"}
+URLENCODED = {"Content-Type": "application/x-www-form-urlencoded"}
 #: An action, native routes that read the body in each way of aiohttp, and an endpoint.
 TARGETS = ["/api/echo", "/body/read", "/body/json", "/body/content", "/body/endpoint"]
 
@@ -130,13 +131,22 @@ def test_the_fields_of_a_form_are_limited_and_its_files_are_not(parser: HttpClie
     assert send_form(parser, small, small).status == 413
 
 
+def test_a_file_is_a_field_if_its_input_is_one(parser: HttpClient) -> None:
+    """Fields are parsed in memory; a file that no input takes is not read."""
+    text = part('name="text"; filename="a"', b"x" * (MIB // 2))
+    unread = part('name="unread"; filename="a"', b"x" * (3 * MIB))
+
+    assert send_form(parser, text).status == 200
+    assert send_form(parser, text, text, text).status == 413
+    assert send_form(parser, unread, unread, text).status == 200
+
+
 @pytest.mark.parametrize("is_chunked", [False, True])
 def test_a_body_that_a_native_middleware_has_read_reaches_the_action(
     serve: Serve, *, is_chunked: bool
 ) -> None:
     """And an endpoint; the limits are the same."""
     server = serve(WIRE_READING_MIDDLEWARE="yes")
-    urlencoded = {"Content-Type": "application/x-www-form-urlencoded"}
 
     def send(target: str, body: bytes, headers: dict[str, str]) -> Response:
         sent = [body[:5], body[5:]] if is_chunked else body
@@ -144,7 +154,7 @@ def test_a_body_that_a_native_middleware_has_read_reaches_the_action(
 
     assert send("/api/echo", b'{"text":"a"}', JSON).json == {"text": "a"}
     assert send("/api/echo/number/1", b'{"text":"a"}', JSON).json == {"text": "a", "number": 1}
-    assert send("/api/echo", b"text=a", urlencoded).json == {"text": "a"}
+    assert send("/api/echo", b"text=a", URLENCODED).json == {"text": "a"}
     assert bytes.fromhex(send("/api/webhook", b'{"n":1}', JSON).json["again"]) == b'{"n":1}'
     upload = send("/api/upload", form(part('name="file"; filename="b"', b"content")), MULTIPART)
     assert (upload.json["name"], upload.json["size"]) == ("b", 7)
@@ -287,13 +297,12 @@ def test_large_base64_parts_are_decoded(parser: HttpClient) -> None:
 # -- forms -----------------------------------------------------------------------------------------
 
 
-def test_json_that_is_sent_as_a_form_has_a_remedy(client: HttpClient) -> None:
+def test_json_that_is_sent_as_a_form_has_a_remedy(standard: HttpClient) -> None:
     """As curl sends it by default; a valid call and other forms have none."""
-    form = {"Content-Type": "application/x-www-form-urlencoded"}
     missing = "Missing required param: name"
 
-    wrong = client.send("PUT", "/api/account", b'{"name": "Ada"}', form)
-    other = client.send("PUT", "/api/account", b"mail=a", form)
+    wrong = standard.send("PUT", "/api/account", b'{"name": "Ada"}', URLENCODED)
+    other = standard.send("PUT", "/api/account", b"mail=a", URLENCODED)
 
     assert other.error["message"] == missing
     assert wrong.error["message"] == (
@@ -301,7 +310,16 @@ def test_json_that_is_sent_as_a_form_has_a_remedy(client: HttpClient) -> None:
         "application/json"
     )
     assert wrong.error["errors"] == other.error["errors"]
-    assert client.send("POST", "/api/echo", b'{"text": "a"}', form).status == 200
+    assert standard.send("POST", "/api/echo", b'{"text": "a"}', URLENCODED).status == 200
+
+
+def test_clients_of_the_original_actionhero_get_its_message_for_a_form(
+    original: HttpClient,
+) -> None:
+    """It has no remedy for JSON."""
+    response = original.send("PUT", "/api/account", b'{"name": "Ada"}', URLENCODED)
+
+    assert response.error["message"] == "Missing required param: name"
 
 
 def test_a_file_field_without_a_file_is_absent(parser: HttpClient) -> None:

@@ -47,6 +47,8 @@ class ResponseFormat(ABC):
     always_lists_methods: ClassVar[bool] = False
     #: Whether errors tell when a retry makes sense.
     has_retry_after: ClassVar[bool] = True
+    #: Whether the error of a form that looks like JSON tells how to send JSON.
+    explains_forms: ClassVar[bool] = True
     #: The status of a success in place of one that a function of the route computes.
     computed_status: ClassVar[int | None] = None
     #: The body of the response to a WebSocket handshake of an origin that is not allowed.
@@ -145,6 +147,7 @@ class ActionHeroFormat(StandardFormat):
     always_opens_session = True
     has_retry_after = False
     always_lists_methods = True
+    explains_forms = False
     computed_status = 200
     rejected_origin_message = "WebSocket origin not allowed"
 
