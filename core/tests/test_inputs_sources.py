@@ -717,17 +717,16 @@ def test_valid_texts_of_json_are_parsed() -> None:
 def test_a_field_may_have_the_name_of_a_key_of_schemas(name: str) -> None:
     """Or a tag; its type is read as that of any other: texts of JSON, digits, numbers of JSON."""
 
-    def model(type_: Any, name: str = name, **fields: Any) -> type[Inputs]:
-        return create_model("Model", __base__=Inputs, **fields, **{name: (type_, ...)})
+    def model(type_: Any, name: str = name, **fields: Any) -> Any:
+        declared: dict[str, Any] = {**fields, name: (type_, ...)}
+        return create_model("Model", __base__=Inputs, **declared)
 
-    by_kind = (
-        model(int, "count", kind=Literal[name]) | model(int, "count", kind=Literal["b"])  # type: ignore[valid-type]
-    )
+    by_kind = model(int, "count", kind=Literal[name]) | model(int, "count", kind=Literal["b"])
     tagged = model(Annotated[by_kind, Field(discriminator="kind")], "choice")
     nested = model(model(int), "inner")
     query = {"other": "1"}
 
-    error = refusal(model(Json[Any]), None, to_json({name: r'"\u0000"'}))
+    error = refusal(model(Annotated[Any, Json]), None, to_json({name: r'"\u0000"'}))
     assert problems(error) == [(f"/{name}", "nul")]
     assert problems(refusal(model(int), {name: "1_0"})) == [(f"/{name}", "int_parsing")]
     for value in ("1", b"1"):
