@@ -94,6 +94,7 @@ def send_requests(
             *("--max-examples", str(examples), "--seed", "1"),
             *("--suppress-health-check", "all", "--warnings", "off", "--no-color"),
             *("--report", "har", "--report-dir", "."),
+            # The last one of an option counts.
             *options,
         ],
         cwd=folder,
@@ -209,14 +210,16 @@ def test_responses_of_the_chat_are_in_the_document(serve: Serve, error_format: s
 
 @pytest.mark.soak
 @pytest.mark.timeout(1800)
+@pytest.mark.parametrize("seed", ["1", "2"])
 def test_responses_to_thousands_of_requests_are_in_the_document(
-    serve: Serve, application: str, error_format: str
+    serve: Serve, application: str, error_format: str, seed: str
 ) -> None:
     """With and without a session."""
     served = serve(application, error_format)
+    options = (*PHASES, "--seed", seed)
 
-    anonymous = send_requests(served, *PHASES, examples=200)
-    signed_in = send_requests_signed_in(served, *PHASES, examples=200)
+    anonymous = send_requests(served, *options, examples=200)
+    signed_in = send_requests_signed_in(served, *options, examples=200)
 
     assert anonymous.count >= 2000
     assert signed_in.count >= 2000
