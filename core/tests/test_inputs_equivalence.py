@@ -257,6 +257,19 @@ def test_booleans_are_no_members_of_enumerations_of_numbers(type_: Any, value: b
         JsonPayload(json.dumps({"value": value}).encode()).parse(schema)
 
 
+@pytest.mark.parametrize("value", [-1, -4, 4])
+def test_numbers_that_no_members_of_a_flag_make_are_refused(value: int) -> None:
+    """`Flag(-1)` has all members."""
+    schema = InputSchema(create_model("One", value=(Bits, ...)))
+
+    for payload in (
+        JsonPayload(json.dumps({"value": value}).encode()),
+        TextPayload({"value": [str(value)]}),
+    ):
+        with pytest.raises(InvalidInput):
+            payload.parse(schema)
+
+
 @pytest.mark.parametrize(
     ("type_", "value"),
     [

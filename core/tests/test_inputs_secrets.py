@@ -9,7 +9,7 @@ from typing import Annotated, Any, Generic, Literal, NamedTuple, TypedDict, Type
 
 import pytest
 import typing_extensions
-from pydantic import AfterValidator, BaseModel, RootModel, SecretStr
+from pydantic import AfterValidator, BaseModel, ConfigDict, RootModel, SecretStr
 
 from actionhero import (
     Action,
@@ -34,6 +34,7 @@ from actionhero.inputs.payloads import (
     ValuePayload,
 )
 from actionhero.inputs.schema import InputSchema
+from actionhero.redaction import REDACTED
 from actionhero.testing import running_app
 
 PASSWORD = "hunter2-is-no-secret"
@@ -150,6 +151,78 @@ def test_secrets_of_all_types_are_in_no_error_and_no_log_line(type_: Any, value:
 
     assert PASSWORD not in f"{raised.value.value} {raised.value.problems}"
     assert PASSWORD not in str(schema.redact_payload({"first": value}))
+
+
+class Card(BaseModel):
+    number: Secret[str]
+    holder: str = ""
+
+
+class Wallet(typing_extensions.TypedDict):
+    card: Card
+    name: str
+
+
+class Envelope(RootModel[Wallet | None]):
+    pass
+
+
+class OpenCard(Card):
+    model_config = ConfigDict(extra="allow")
+
+
+TEXT = f'{{"number": "{PASSWORD}"}}'
+
+
+@pytest.mark.parametrize(
+    ("type_", "value", "logged"),
+    [
+        (Card, TEXT, REDACTED),
+        (Card, TEXT.encode(), REDACTED),
+        (Card, [TEXT], [REDACTED]),
+        (Card, 4111111111111111, REDACTED),
+        (Card, {"Number": PASSWORD, "holder": "Ada"}, {"Number": REDACTED, "holder": "Ada"}),
+        (OpenCard, {"color": "red"}, {"color": "red"}),
+        (Wallet, {"card": TEXT, "name": "Ada"}, {"card": REDACTED, "name": "Ada"}),
+        (Envelope, {"card": [TEXT]}, {"card": [REDACTED]}),
+        (dict[str, Card], {"a": TEXT, "b": [PASSWORD], "c": None},
+         {"a": REDACTED, "b": [REDACTED], "c": None}),
+        (list[dict[str, Card]], [{"a": TEXT}, TEXT], [{"a": REDACTED}, REDACTED]),
+        (Card | int, TEXT, REDACTED),
+        (Wallet | Envelope, {"card": {"x": PASSWORD}}, {"card": {"x": REDACTED}}),
+        (dict[str, Secret[str]], {"a": PASSWORD}, REDACTED),
+        (GenericDataclass[Card], {"item": TEXT, "password": ""},
+         {"item": REDACTED, "password": REDACTED}),
+        (str, TEXT, TEXT),
+    ],
+    ids=str,
+)  # fmt: skip
+@pytest.mark.parametrize("is_nested", [False, True])
+def test_what_is_in_the_place_of_an_object_with_a_secret_is_redacted(
+    type_: Any, value: Any, logged: Any, is_nested: bool
+) -> None:
+    """A text of JSON, a list, a misspelt name; at any depth, in errors and in logs."""
+
+    class Outer(BaseModel):
+        inner: type_
+
+    class Direct(Inputs):
+        field: type_
+        number: int
+
+    class Nested(Inputs):
+        field: Outer
+        number: int
+
+    schema = InputSchema(Nested if is_nested else Direct)
+    sent = {"field": {"inner": value} if is_nested else value}
+
+    with pytest.raises(InvalidInput) as raised:
+        schema.from_values(sent, refuse_unknown=False)
+
+    assert schema.redact_payload(sent) == {"field": {"inner": logged} if is_nested else logged}
+    if type_ is not str:
+        assert PASSWORD not in f"{raised.value.value} {raised.value.problems}"
 
 
 def test_secrets_are_redacted_by_field_name_and_alias() -> None:

@@ -81,6 +81,21 @@ CALLS: list[Mistake] = [
         "return {'entries': [1, {'last': self.entries()}]})",
     ),
     Mistake(
+        "a forgotten await in a plain dictionary",
+        """
+        class Greet(Action):
+            name = 'greet'
+            async def run(self) -> dict:
+                return {'entries': [self.entries()]}
+
+            async def entries(self) -> list[str]:
+                return []
+        """,
+        "action 'greet' failed: the result of run is invalid: /entries/0: a coroutine of "
+        "'Greet.entries' cannot be written as JSON; did you forget 'await'? (guestbook.py: "
+        "return {'entries': [self.entries()]})",
+    ),
+    Mistake(
         "an object without a schema in a dictionary of any values",
         run("async def run(self) -> dict[str, Any]:", "return {'a': [object()]}"),
         "action 'greet' failed: the result of run is invalid: /a/0: a value of type 'object' "

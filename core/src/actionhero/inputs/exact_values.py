@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from enum import Enum
+from enum import Enum, Flag
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final, cast
 
@@ -83,6 +83,8 @@ def _exact(schema: dict[str, Any]) -> dict[str, Any]:
         return _guarded(schema)
     if type_ == "tagged-union":
         return _with_values(schema)
+    if type_ == "enum" and issubclass(schema["cls"], Flag):
+        return before(partial(_check_flag, schema["cls"]), schema)
     values = literal_values(schema)
     booleans = {value for value in values if type(value) is bool}
     numbers = {value for value in values if type(value) in {int, float}}
@@ -185,9 +187,16 @@ def _check_boolean(
     if not isinstance(value, int | float):
         return value
     same, other = (booleans, numbers) if isinstance(value, bool) else (numbers, booleans)
-    # A flag has values that are not listed.
     if value not in same and (isinstance(value, bool) or value in other):
         raise PydanticKnownError(error, {"expected": _listed(values)})
+    return value
+
+
+def _check_flag(type_: type[Flag], value: Any) -> Any:
+    """Refuse what only Python takes for members of a flag: a negative number, and `True`."""
+    if isinstance(value, bool) or (isinstance(value, int) and value < 0):
+        members = ", ".join(str(member.value) for member in type_)
+        raise PydanticKnownError("enum", {"expected": f"0 or a sum of {members}"})
     return value
 
 

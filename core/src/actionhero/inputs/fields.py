@@ -83,15 +83,12 @@ class InputFields:
         self.is_empty = not self.names and not self.is_open
         #: The names that are redacted at any depth.
         self.secret_names = frozenset(secret_names_in(type_))
-        self._containers_of_secrets = frozenset(
+        #: The names of fields that are secret or contain a secret. Stored inputs must hide them.
+        self.sensitive_names = frozenset(
             name
             for field in self.fields
-            if any(secret_names_in(field.annotation))
+            if field.secret or any(secret_names_in(field.annotation))
             for name in field.names
-        )
-        #: The names of fields that are secret or contain a secret. Stored inputs must hide them.
-        self.sensitive_names = self._containers_of_secrets.union(
-            *(field.names for field in self.fields if field.secret)
         )
         if not self.fields:
             # The members of a union, for example, which have fields of their own.
@@ -128,23 +125,6 @@ class InputFields:
                 redacted = redact(values, self.secret_names)
                 break
         return redacted if len(redacted) < 100 else dict(redact(values, self.secret_names))
-
-    def redact_payload(self, values: Mapping[str, Any]) -> dict[str, Any]:
-        """Return unvalidated inputs like `redact`, without names that are not declared."""
-        known = {
-            name: self.redact_value(name, value)
-            for name, value in values.items()
-            if self.is_open or name in self.names
-        }
-        return redact(known, self.secret_names) if known else {}
-
-    def redact_value(self, name: str, value: Any) -> Any:
-        """Return `value`, redacted if it is the text, such as JSON, of a type with a secret."""
-        if name not in self._containers_of_secrets:
-            return value
-        if isinstance(value, list | tuple):
-            return [self.redact_value(name, item) for item in value]
-        return REDACTED if isinstance(value, str | bytes) else value
 
 
 def root_type(type_: Any) -> Any:

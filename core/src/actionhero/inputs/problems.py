@@ -11,6 +11,7 @@ from pydantic_core import core_schema
 
 from actionhero import json
 from actionhero.errors import ABSENT, ErrorType, InvalidInput, MalformedRequest, Problem, name_hint
+from actionhero.inputs.payload_redaction import redact_value
 from actionhero.inputs.unsupported import MAX_PROBLEMS
 from actionhero.redaction import redact
 
@@ -149,7 +150,7 @@ class InputErrors:
         # pydantic reports the whole of the inputs as the value of a missing field.
         is_shown = key not in self._fields.secret_names and problems[0].type != "missing"
         if key is not None and is_shown and key in values:
-            value = self._fields.redact_value(key, values[key])
+            value = redact_value(key, values[key], self._fields)
             value = redact(value, self._fields.secret_names, limit=None)
         return InvalidInput(
             problems[0].message,

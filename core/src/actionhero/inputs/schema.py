@@ -12,6 +12,7 @@ from actionhero.inputs.defaults import default_fault
 from actionhero.inputs.exact_values import with_exact_values
 from actionhero.inputs.field_faults import constraint_fault
 from actionhero.inputs.fields import InputField, InputFields
+from actionhero.inputs.payload_redaction import redact_payload
 from actionhero.inputs.problems import (
     InputErrors,
     converted_integers,
@@ -255,6 +256,10 @@ class InputSchema(InputFields):
             # An action without inputs; this is the description of the base class.
             schema.pop("description", None)
         return schema
+
+    def redact_payload(self, values: Mapping[str, Any]) -> dict[str, Any]:
+        """Return unvalidated inputs like `redact`, without names that are not declared."""
+        return redact_payload(values, self)
 
     def is_parsed(self, name: str) -> bool:
         """Return whether a file of a form with this name is the value of a field, and no file."""

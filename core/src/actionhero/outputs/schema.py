@@ -240,10 +240,20 @@ class OutputSchema:
         except PydanticSerializationError as error:
             message = str(error)
             if "Expected `" not in message:
-                # The author's serializer has failed, or a type is unknown.
+                self._refuse_unsupported(value)
+                # The author's serializer has failed.
                 raise self._mismatch([serializer_message(message)], shown=False) from error
         # Without the error, whose text has the values.
         raise self._mismatch(warnings(message)) from None
+
+    def _refuse_unsupported(self, value: Any) -> None:
+        """Raise the error with the place of a part of `value` that JSON does not support."""
+        try:
+            json.dumps(self._adapter.serializer.to_python(value, by_alias=True, warnings=False))
+        except json.UnsupportedType as error:
+            raise UnsupportedResult(error) from None
+        except ValueError:
+            pass
 
     def _mismatch(self, errors: list[str], *, shown: bool = True) -> OutputMismatch:
         return OutputMismatch(errors, shown=shown and self.strict)
