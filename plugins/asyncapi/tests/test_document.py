@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypedDict
+from typing import TYPE_CHECKING, Annotated, Any, Literal, TypedDict
 
 import pytest
 from jsonschema import Draft7Validator  # type: ignore[import-untyped]
 from plugins.asyncapi.tests.conftest import ACTIONS, CHANNELS, PLUGINS, Document, RemarkAdd, Room
+from pydantic import create_model
 
 from actionhero import (
     Action,
     Authenticator,
+    Field,
+    Inputs,
     Middleware,
     PluginError,
     RequestHeader,
@@ -107,6 +110,37 @@ def test_the_document_is_valid(document_of: DocumentOf) -> None:
 
     assert set(document["components"]["securitySchemes"]) >= Keys().security_schemes().keys()
     assert [error.message for error in Draft7Validator(schema).iter_errors(document)] == []
+
+
+def model(name: str, **types: Any) -> Any:
+    """Return a model of inputs with fields of these types."""
+    fields: dict[str, Any] = {field: (type_, ...) for field, type_ in types.items()}
+    return create_model(name, __base__=Inputs, **fields)
+
+
+@pytest.mark.parametrize(
+    "tag", ["properties", "$defs", "prefixItems", "items", "default", "enum", "$ref", "writeOnly"]
+)
+def test_tags_may_be_keywords_of_schemas(document_of: DocumentOf, tag: str) -> None:
+    """Also of a union in a result."""
+    first = model("First", kind=Literal[tag])
+    second = model("Second", kind=Literal["b"])
+    holder = model("Holder", item=Annotated[first | second, Field(discriminator="kind")])
+
+    class Show(Action):
+        name = "show"
+        web = "POST /show"
+
+        async def run(self, inputs: holder) -> holder: ...  # type: ignore[valid-type]
+
+    document = document_of(Show)
+
+    for reference in references(document):
+        target(document, reference)
+    schemas = document["components"]["schemas"]
+    item = schemas["Holder"]["properties"]["item"]
+    assert item.get("discriminator") == (None if tag == "$defs" else "kind")
+    assert schemas["First"]["properties"]["kind"]["const"] == tag
 
 
 def test_exposed_actions_are_operations_with_a_reply(document_of: DocumentOf) -> None:

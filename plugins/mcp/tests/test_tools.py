@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any
+from enum import Flag
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import pytest
+from jsonschema import Draft202012Validator  # type: ignore[import-untyped]
 from plugins.mcp.tests.conftest import ACTIONS, Site, TokensPlugin
 
-from actionhero import Action, Inputs, hookimpl
+from actionhero import Action, Field, Inputs, hookimpl
 from actionhero_mcp import Content, Tool
 
 if TYPE_CHECKING:
@@ -218,6 +220,45 @@ class Picture(Action):
         return [Content.image(b"png", "image/png"), Content.link("chat://status", "status")]
 
 
+class Bits(Flag):
+    """The permissions of a file."""
+
+    READ = 1
+    WRITE = 2
+
+
+class File(Inputs):
+    """A file, with tags and names that are keywords of JSON Schema."""
+
+    kind: Literal["$ref"]
+    bits: Bits
+    discriminator: str = "mapping"
+
+
+class Folder(Inputs):
+    """A folder, which is recursive."""
+
+    kind: Literal["folder"]
+    items: list[Annotated[File | Folder, Field(discriminator="kind")]] = []
+
+
+class Entry(Inputs):
+    """A file or a folder."""
+
+    entry: Annotated[File | Folder, Field(discriminator="kind")]
+    settings: dict[str, int] = {"properties": 1, "$ref": 2}
+
+
+class Store(Action):
+    """Store a file or a folder."""
+
+    name = "store"
+    mcp = True
+
+    async def run(self, inputs: Entry) -> Entry:
+        return inputs
+
+
 class Hide:
     """Hides a tool from lists."""
 
@@ -253,6 +294,25 @@ async def test_texts_of_results(serve: Serve) -> None:
         {"type": "image", "data": "cG5n", "mimeType": "image/png"},
         {"type": "resource_link", "uri": "chat://status", "name": "status"},
     ]
+
+
+async def test_schemas_describe_flags_and_tagged_unions(serve: Serve) -> None:
+    """A combination of flags is valid, and every reference has a target."""
+    file = {"kind": "$ref", "bits": 3}
+    arguments = {"entry": {"kind": "folder", "items": [file]}}
+    async with serve(Store) as site:
+        listed = await site.new("tools/list")
+        reply = await site.new("tools/call", {"name": "store", "arguments": arguments})
+
+    [tool] = listed.body["result"]["tools"]
+    accepted = Draft202012Validator(tool["inputSchema"])
+    returned = Draft202012Validator(tool["outputSchema"])
+    assert accepted.is_valid(arguments)
+    assert accepted.is_valid({"entry": file})
+    assert not accepted.is_valid({"entry": {"kind": "$ref", "bits": 4}})
+    assert returned.is_valid(reply.body["result"]["structuredContent"])
+    assert '"mapping": {' not in json.dumps(tool)
+    assert "discriminator" in json.dumps(tool["inputSchema"])
 
 
 async def test_a_stream_reports_progress(serve: Serve) -> None:

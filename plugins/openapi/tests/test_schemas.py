@@ -18,6 +18,7 @@ from pydantic import (
     RootModel,
     SecretStr,
     computed_field,
+    create_model,
 )
 from pydantic.alias_generators import to_camel
 
@@ -367,6 +368,87 @@ def test_the_minimum_number_of_inputs_requires_a_body(document_of: DocumentOf) -
 
     assert document["components"]["schemas"]["it_Request"]["minProperties"] == 1
     assert document["paths"]["/it"]["post"]["requestBody"]["required"] is True
+
+
+def model(name: str, **types: Any) -> Any:
+    """Return a model of inputs with fields of these types."""
+    fields: dict[str, Any] = {field: (type_, ...) for field, type_ in types.items()}
+    return create_model(name, __base__=Inputs, **fields)
+
+
+TAGS = ["properties", "$defs", "prefixItems", "items", "default", "enum", "$ref", "writeOnly"]
+
+
+@pytest.mark.parametrize("tag", TAGS)
+def test_tags_may_be_keywords_of_schemas(document_of: DocumentOf, tag: str) -> None:
+    """The keys of a discriminator are data; pydantic itself fails at `$defs`."""
+    other = "default" if tag == "writeOnly" else "writeOnly"
+    first = model("First", kind=Literal[tag])
+    second = model("Second", kind=Literal[other], price=Price)
+    holder = model("Holder", item=Annotated[first | second, Field(discriminator="kind")])
+
+    class Show(action_with(holder)):  # type: ignore[misc]
+        async def run(self, inputs: holder) -> holder: ...  # type: ignore[valid-type]
+
+    document = document_of(Show)
+    schemas = document["components"]["schemas"]
+
+    validate(document)
+    for name, mode in (("it_Request", "Input"), ("Holder-Output", "Output")):
+        item = schemas[name]["properties"]["item"]
+        references = [each["$ref"] for each in item["oneOf"]]
+        assert references == [
+            "#/components/schemas/First",
+            f"#/components/schemas/Second-{mode}",
+        ]
+        if tag == "$defs":
+            assert "discriminator" not in item
+        else:
+            mapping = dict(zip((tag, other), references, strict=True))
+            assert item["discriminator"] == {"propertyName": "kind", "mapping": mapping}
+    assert schemas["First"]["properties"]["kind"]["const"] == tag
+
+
+def test_data_in_schemas_is_unchanged(document_of: DocumentOf) -> None:
+    """Its keys may be those of schemas; properties may have these names too."""
+    data: dict[str, Any] = {
+        "properties": 1, "prefixItems": 2, "enum": 3, "pattern": "(?i)x", "type": "integer",
+        "title": "Title", "anyOf": [{"type": "string"}],
+    }  # fmt: skip
+
+    class Values(Inputs):
+        model_config = ConfigDict(json_schema_extra={"dependentRequired": {"items": ["enum"]}})
+
+        items: Any = Field(data, examples=[data])
+        enum: int = Field(1, json_schema_extra={"x-data": data})
+        properties: str = "a"
+        prefixItems: list[int] = []  # noqa: N815 - the name of a keyword
+
+    document = document_of(action_with(Values))
+    properties = properties_of(document)
+
+    validate(document)
+    assert properties["items"] == {"default": data, "examples": [data]}
+    assert properties["enum"]["x-data"] == data
+    assert properties["enum"]["format"] == "int64"
+    assert properties["properties"]["pattern"] == "^[^\\u0000]*$"
+    request = document["components"]["schemas"]["it_Request"]
+    assert request["dependentRequired"] == {"items": ["enum"]}
+
+
+def test_a_schema_that_pydantic_cannot_write_allows_any_value(
+    document_of: DocumentOf, caplog: pytest.LogCaptureFixture
+) -> None:
+    """It does not break the document of other actions."""
+
+    class Values(Inputs):
+        value: int = Field(1, examples=[{"$defs": 1}])
+
+    document = document_of(action_with(Values), ListBooks)
+
+    assert properties_of(document) == {"value": {}}
+    assert "no JSON Schema" in caplog.text
+    validate(document)
 
 
 # --- names of inputs ----------------------------------------------------------------------------

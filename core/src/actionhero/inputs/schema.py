@@ -12,6 +12,7 @@ from actionhero.inputs.defaults import default_fault
 from actionhero.inputs.exact_values import with_exact_values
 from actionhero.inputs.field_faults import constraint_fault
 from actionhero.inputs.fields import InputField, InputFields
+from actionhero.inputs.json_schemas import JsonSchemaGenerator
 from actionhero.inputs.payload_redaction import redact_payload
 from actionhero.inputs.problems import (
     InputErrors,
@@ -251,7 +252,9 @@ class InputSchema(InputFields):
 
     def json_schema(self, *, ref_template: str = "#/$defs/{model}") -> dict[str, Any]:
         """Return the JSON Schema (2020-12) of the payload, before conversions."""
-        schema = self._adapter.json_schema(mode="validation", ref_template=ref_template)
+        schema = self._adapter.json_schema(
+            mode="validation", ref_template=ref_template, schema_generator=JsonSchemaGenerator
+        )
         if self.type is Inputs:
             # An action without inputs; this is the description of the base class.
             schema.pop("description", None)

@@ -11,6 +11,7 @@ from pydantic_core import PydanticSerializationError
 
 from actionhero import json
 from actionhero.errors import PluginError
+from actionhero.inputs.json_schemas import JsonSchemaGenerator
 from actionhero.inputs.problems import pointer_to
 from actionhero.outputs.compilation import as_list, closed_validator, compile_annotation, is_plain
 from actionhero.outputs.encoding import decode
@@ -198,7 +199,11 @@ class OutputSchema:
             # Also for a response type of the transport, such as a file: no JSON, so no schema.
             return {}
         try:
-            return adapter.json_schema(mode="serialization", ref_template=ref_template)
+            return adapter.json_schema(
+                mode="serialization",
+                ref_template=ref_template,
+                schema_generator=JsonSchemaGenerator,
+            )
         except PydanticInvalidForJsonSchema:
             return {}
 

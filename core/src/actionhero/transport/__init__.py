@@ -38,6 +38,8 @@ if TYPE_CHECKING:
     from actionhero.inputs.canonical_form import canonical as canonical
     from actionhero.inputs.fields import InputField as InputField
     from actionhero.inputs.fields import input_names as input_names
+    from actionhero.inputs.json_schemas import JsonSchemaGenerator as JsonSchemaGenerator
+    from actionhero.inputs.json_schemas import map_subschemas as map_subschemas
     from actionhero.inputs.payloads import EMPTY_PAYLOAD as EMPTY_PAYLOAD
     from actionhero.inputs.payloads import DeferredPayload as DeferredPayload
     from actionhero.inputs.payloads import FormFields as FormFields
@@ -134,6 +136,7 @@ __getattr__, __dir__, __all__ = lazy_names(
         "actionhero.inputs.annotations": ["members", "parts", "with_portable_typed_dicts"],
         "actionhero.inputs.canonical_form": ["canonical"],
         "actionhero.inputs.fields": ["InputField", "input_names"],
+        "actionhero.inputs.json_schemas": ["JsonSchemaGenerator", "map_subschemas"],
         "actionhero.inputs.payloads": [
             "EMPTY_PAYLOAD",
             "DeferredPayload",

@@ -8,6 +8,7 @@ from typing import Any, Final
 from pydantic import TypeAdapter, ValidationError
 
 from actionhero import Answer, PluginError
+from actionhero.transport import JsonSchemaGenerator
 from actionhero_mcp.schemas import clean_schema
 
 #: The members of a field of a form.
@@ -26,7 +27,9 @@ class Form:
 
     def __init__(self, type_: Any) -> None:
         self._adapter: TypeAdapter[Any] = TypeAdapter(type_)
-        schema = clean_schema(self._adapter.json_schema(mode="validation"))
+        schema = clean_schema(
+            self._adapter.json_schema(mode="validation", schema_generator=JsonSchemaGenerator)
+        )
         properties = {
             name: _field(name, field, type_) for name, field in schema.get("properties", {}).items()
         }

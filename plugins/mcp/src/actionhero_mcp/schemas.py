@@ -4,16 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
+from actionhero.transport import map_subschemas
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from actionhero.transport import RegisteredAction
 
 _REF: Final = "#/$defs/"
-#: The members whose value maps names to schemas.
-_MAPS: Final = frozenset({"properties", "patternProperties", "$defs", "dependentSchemas"})
-#: The members whose value is data, not a schema.
-_DATA: Final = frozenset({"default", "const", "enum", "examples", "required"})
 
 
 def input_schema(action: RegisteredAction, headers: Mapping[str, str]) -> dict[str, Any]:
@@ -62,35 +60,27 @@ def clean_schema(schema: Mapping[str, Any]) -> dict[str, Any]:
         if isinstance(definition, dict) and ("$anchor" in definition or "$id" in definition)
     }
 
-    def clean(node: Any, name: str | None = None) -> Any:
-        if isinstance(node, list):
-            return [clean(item) for item in node]
-        if not isinstance(node, dict):
-            return node
+    def clean(node: Mapping[str, Any], name: str | None = None) -> dict[str, Any]:
         ref = node.get("$ref")
         if isinstance(ref, str) and ref.startswith(_REF) and ref[len(_REF) :] in definitions:
             target = ref[len(_REF) :]
             if target not in references:
                 rest = {key: value for key, value in node.items() if key != "$ref"}
                 return clean({**definitions[target], **rest}, name)
-        result: dict[str, Any] = {}
-        for key, value in node.items():
-            if key == "title" and _is_generated(value, name, node):
-                continue
-            if key in _MAPS and isinstance(value, dict):
-                result[key] = {each: clean(item, each) for each, item in value.items()}
-            elif key in _DATA:
-                result[key] = value
-            else:
-                result[key] = clean(value)
-        return result
+        # A discriminator is a keyword of OpenAPI, and refers to definitions that are replaced.
+        kept = {
+            key: value
+            for key, value in node.items()
+            if key != "discriminator" and not (key == "title" and _is_generated(value, name, node))
+        }
+        return map_subschemas(kept, clean)
 
     root = {key: value for key, value in schema.items() if key != "$defs"}
     if root.get("$ref", "").startswith(_REF):
         # The schema of a recursive model is a reference only.
         root = {**definitions[root["$ref"][len(_REF) :]], **root}
         del root["$ref"]
-    cleaned: dict[str, Any] = clean(root)
+    cleaned = clean(root)
     if references:
         cleaned["$defs"] = {
             name: clean(definitions[name]) for name in definitions if name in references
@@ -120,14 +110,15 @@ def _reaches(target: str, name: str, definitions: Mapping[str, Any], seen: set[s
     return False
 
 
-def _refs(node: Any) -> list[str]:
-    """Return the names of the definitions that a part of a schema refers to."""
-    if isinstance(node, list):
-        return [name for item in node for name in _refs(item)]
-    if not isinstance(node, dict):
-        return []
-    names = [name for value in node.values() for name in _refs(value)]
-    ref = node.get("$ref")
-    if isinstance(ref, str) and ref.startswith(_REF):
-        names.append(ref[len(_REF) :])
+def _refs(schema: Mapping[str, Any]) -> list[str]:
+    """Return the names of the definitions that a schema refers to."""
+    names: list[str] = []
+
+    def collect(part: Mapping[str, Any], _: str | None = None) -> Any:
+        ref = part.get("$ref")
+        if isinstance(ref, str) and ref.startswith(_REF):
+            names.append(ref[len(_REF) :])
+        return map_subschemas(part, collect)
+
+    collect(schema)
     return names

@@ -136,7 +136,10 @@ def _schema_errors(schema: Any) -> Iterator[str]:
     if not isinstance(schema, dict):
         return
     texts = {key: schema.get(key) for key in ("title", "description")}
-    for name, text in (*((name, name) for name in schema.get("properties", ())), *texts.items()):
+    # A default may have this key too.
+    properties = schema.get("properties")
+    names = properties if isinstance(properties, dict) else ()
+    for name, text in (*((name, name) for name in names), *texts.items()):
         if isinstance(text, str) and (hidden := _hidden(text)):
             yield (
                 f"has the invisible character U+{ord(hidden):04X} in the schema of its inputs, at "

@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final, TypeAlias
 
+from actionhero.transport import map_subschemas
+
 Schema: TypeAlias = dict[str, Any]
 
 REF_PREFIX: Final = "#/components/schemas/"
@@ -172,7 +174,7 @@ def rename_references(schema: Any, names: Mapping[str, str]) -> Any:
 
     def rename(schema: Schema) -> Schema:
         for key, target in list(schema.items()):
-            if key == "$ref":
+            if key == "$ref" and isinstance(target, str):
                 name = target.removeprefix(REF_PREFIX)
                 schema[key] = REF_PREFIX + names.get(name, name)
             elif key == "discriminator" and "mapping" in target:
@@ -187,21 +189,8 @@ def rename_references(schema: Any, names: Mapping[str, str]) -> Any:
     return transform(schema, rename)
 
 
-#: Keywords with schemas by name, and keywords with data.
-_BY_NAME: Final = frozenset({"properties", "$defs", "patternProperties", "dependentSchemas"})
-_DATA: Final = frozenset({"const", "default", "enum", "example", "examples", "required"})
-
-
 def transform(value: Any, change: Callable[[Schema], Schema]) -> Any:
     """Return a copy of a schema with `change` applied to each subschema, the outermost last."""
-    if isinstance(value, list):
-        return [transform(item, change) for item in value]
     if not isinstance(value, Mapping):
         return value
-    copy: Schema = {}
-    for key, item in value.items():
-        if key in _BY_NAME:
-            copy[key] = {name: transform(each, change) for name, each in item.items()}
-        else:
-            copy[key] = item if key in _DATA else transform(item, change)
-    return change(copy)
+    return change(map_subschemas(value, lambda each, _: transform(each, change)))

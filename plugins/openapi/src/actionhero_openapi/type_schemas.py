@@ -10,16 +10,12 @@ import logging
 import math
 from collections.abc import Mapping
 from decimal import Decimal
-from enum import Flag
-from functools import reduce
-from operator import or_
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 from pydantic import BaseModel, SecretBytes, SecretStr, TypeAdapter
-from pydantic.json_schema import GenerateJsonSchema, JsonSchemaWarningKind
 from pydantic_core import PydanticSerializationError
 
-from actionhero.transport import with_portable_typed_dicts
+from actionhero.transport import JsonSchemaGenerator, with_portable_typed_dicts
 from actionhero_openapi.ecma_patterns import ecma_pattern
 from actionhero_openapi.schemas import (
     JSON_TYPES,
@@ -33,12 +29,15 @@ from actionhero_openapi.schemas import (
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from pydantic_core.core_schema import EnumSchema, WithDefaultSchema
+    from pydantic_core.core_schema import WithDefaultSchema
 
 logger = logging.getLogger("actionhero.openapi")
 
 Mode = Literal["validation", "serialization"]
 _MODES: Final[tuple[Mode, ...]] = ("validation", "serialization")
+#: Of a name imported for type checkers only, of a type without a JSON Schema, and of data in a
+#: schema, such as an example, whose keys pydantic takes for references or definitions.
+_NO_SCHEMA: Final = (AttributeError, LookupError, NameError, RuntimeError, TypeError)
 
 
 class TypeSchemas:
@@ -61,8 +60,7 @@ class TypeSchemas:
             try:
                 adapter: TypeAdapter[Any] = TypeAdapter(with_portable_typed_dicts(type_))
                 _generate(adapter, mode)
-            except (NameError, RuntimeError, TypeError) as error:
-                # A name imported for type checkers only, or a type without a JSON Schema.
+            except _NO_SCHEMA as error:
                 logger.warning(
                     "no JSON Schema for %r of action %r, so the document allows any value: %s",
                     type_, action, str(error).partition("\n")[0],
@@ -120,31 +118,14 @@ def _shorter_names(
     return reserved | {name: reserved.get(base, base) for name, base in names.items()}
 
 
-class _Generator(GenerateJsonSchema):
-    """pydantic's generator, without defaults that are not JSON, or that are secret."""
-
-    ignored_warning_kinds: set[JsonSchemaWarningKind] = {
-        "non-serializable-default",
-        "skipped-choice",
-    }
+class _Generator(JsonSchemaGenerator):
+    """A generator without defaults that are not JSON, or that are secret."""
 
     def generate_inner(self, schema: Any) -> Schema:
         generated = super().generate_inner(schema)
         if self.mode == "serialization" and "writeOnly" in generated:
             # A secret in a result is sent.
             generated["writeOnly"] = False
-        return generated
-
-    def enum_schema(self, schema: EnumSchema) -> Schema:
-        generated = super().enum_schema(schema)
-        if issubclass(schema["cls"], Flag):
-            # Any combination of its members is a value; of an `IntFlag`, any integer.
-            for key in ("const", "enum"):
-                generated.pop(key, None)
-            generated["type"] = "integer"
-            if not issubclass(schema["cls"], int):
-                largest = reduce(or_, (member.value for member in schema["members"]), 0)
-                generated |= {"minimum": 0, "maximum": largest}
         return generated
 
     def default_schema(self, schema: WithDefaultSchema) -> Schema:
@@ -168,7 +149,7 @@ def _generate(adapter: TypeAdapter[Any], mode: Mode) -> Schema:
 def _has_schema(adapter: TypeAdapter[Any], mode: Mode) -> bool:
     try:
         _generate(adapter, mode)
-    except (NameError, RuntimeError, TypeError):
+    except _NO_SCHEMA:
         return False
     return True
 
