@@ -257,6 +257,20 @@ def test_booleans_are_no_members_of_enumerations_of_numbers(type_: Any, value: b
         JsonPayload(json.dumps({"value": value}).encode()).parse(schema)
 
 
+class Permissions(enum.IntFlag):
+    READ = 1
+
+
+def test_an_int_flag_is_any_integer() -> None:
+    """As its schema says; a boolean is none."""
+    schema = InputSchema(create_model("One", value=(Permissions, ...)))
+
+    assert JsonPayload(b'{"value": -1}').parse(schema).value == Permissions(-1)
+    assert JsonPayload(b'{"value": 8}').parse(schema).value == Permissions(8)
+    with pytest.raises(InvalidInput):
+        JsonPayload(b'{"value": true}').parse(schema)
+
+
 @pytest.mark.parametrize("value", [-1, -4, 4])
 def test_numbers_that_no_members_of_a_flag_make_are_refused(value: int) -> None:
     """`Flag(-1)` has all members."""

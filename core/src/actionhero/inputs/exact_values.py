@@ -193,8 +193,12 @@ def _check_boolean(
 
 
 def _check_flag(type_: type[Flag], value: Any) -> Any:
-    """Refuse what only Python takes for members of a flag: a negative number, and `True`."""
-    if isinstance(value, bool) or (isinstance(value, int) and value < 0):
+    """Refuse what only Python takes for members of a flag: a negative number, and `True`.
+
+    An `IntFlag` is any integer.
+    """
+    is_negative = isinstance(value, int) and value < 0 and not issubclass(type_, int)
+    if isinstance(value, bool) or is_negative:
         members = ", ".join(str(member.value) for member in type_)
         raise PydanticKnownError("enum", {"expected": f"0 or a sum of {members}"})
     return value
