@@ -198,7 +198,7 @@ TEXT = f'{{"number": "{PASSWORD}"}}'
     ids=str,
 )  # fmt: skip
 @pytest.mark.parametrize("is_nested", [False, True])
-def test_what_is_in_the_place_of_an_object_with_a_secret_is_redacted(
+def test_values_in_the_place_of_an_object_with_a_secret_are_redacted(
     type_: Any, value: Any, logged: Any, is_nested: bool
 ) -> None:
     """A text of JSON, a list, a misspelt name; at any depth, in errors and in logs."""

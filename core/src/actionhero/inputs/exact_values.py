@@ -193,7 +193,7 @@ def _check_boolean(
 
 
 def _check_flag(type_: type[Flag], value: Any) -> Any:
-    """Refuse what only Python takes for members of a flag: a negative number, and `True`.
+    """Refuse values that only Python takes for members of a flag: a negative number, and `True`.
 
     An `IntFlag` is any integer.
     """

@@ -30,7 +30,7 @@ def redact_payload(values: Mapping[str, Any], fields: InputFields) -> dict[str, 
 
 
 def redact_value(name: str, value: Any, fields: InputFields) -> Any:
-    """Return the value of one name, without what is in the place of an object with a secret.
+    """Return the value of one name, without values in the place of an object with a secret.
 
     Args:
         name: The name.
