@@ -25,6 +25,7 @@ from actionhero import (
     logs,
 )
 from actionhero.errors import ABSENT
+from actionhero.inputs import fields, payload_redaction
 from actionhero.inputs.payloads import (
     JsonPayload,
     MixedPayload,
@@ -223,6 +224,28 @@ def test_values_in_the_place_of_an_object_with_a_secret_are_redacted(
     assert schema.redact_payload(sent) == {"field": {"inner": logged} if is_nested else logged}
     if type_ is not str:
         assert PASSWORD not in f"{raised.value.value} {raised.value.problems}"
+
+
+def test_types_are_examined_once_however_many_values_are_sent(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A client could block the process by a long list of invalid objects."""
+
+    class Outer(Inputs):
+        cards: list[Card] = []
+        by_name: dict[str, Card] = {}
+
+    schema = InputSchema(Outer)
+    examined = []
+
+    def fields_of(type_: Any) -> Any:
+        examined.append(type_)
+        return fields.fields_of(type_)
+
+    monkeypatch.setattr(payload_redaction, "fields_of", fields_of)
+    schema.redact_payload({"cards": [{"x": 1}] * 100, "by_name": {str(n): {} for n in range(100)}})
+
+    assert len(examined) <= 6
 
 
 def test_secrets_are_redacted_by_field_name_and_alias() -> None:

@@ -42,46 +42,72 @@ def redact_value(name: str, value: Any, fields: InputFields) -> Any:
     # Decided by name where possible: to follow the annotations takes longer than the validation.
     if not fields.secret_names or (fields.fields and name not in fields.sensitive_names):
         return value
-    annotations, _ = _annotations_of(name, _objects([fields.type]))
-    return _redacted(value, annotations)
+    return _Place([fields.type], {}).inner(name).redacted(value)
 
 
-def _redacted(value: Any, annotations: Sequence[Any]) -> Any:
-    """Return a value that should be one of these types."""
-    if any(is_secret(annotation, ()) for annotation in annotations):
-        return REDACTED
-    if not any(_has_secrets(annotation) for annotation in annotations):
-        return value
-    types = _objects(annotations)
-    if isinstance(value, Mapping):
-        return {name: _redacted_item(name, item, types) for name, item in value.items()}
-    if isinstance(value, list | tuple):
-        items = [item for type_ in types for item in _items_of(type_)]
-        return [_redacted(item, items or annotations) for item in value]
-    return value if value is None or isinstance(value, bool) else REDACTED
+class _Place:
+    """The types that a value may have at one place of the inputs.
 
+    Each is examined once, however many values a client sends there.
 
-def _redacted_item(name: Any, value: Any, types: Sequence[Any]) -> Any:
-    annotations, is_declared = _annotations_of(name, types)
-    return _redacted(value, annotations) if is_declared else REDACTED
+    Args:
+        annotations: The annotations of the value.
+        places: All places of the inputs, by the identities of their annotations.
+    """
 
+    def __init__(self, annotations: Sequence[Any], places: dict[tuple[int, ...], _Place]) -> None:
+        self._annotations = annotations
+        self._places = places
+        self._is_secret = any(is_secret(annotation, ()) for annotation in annotations)
+        self._has_secrets = self._is_secret or any(map(_has_secrets, annotations))
+        self._is_open = False
+        self._fields: dict[Any, list[Any]] = {}
+        self._values: list[Any] = []
+        self._items: list[Any] = []
+        for type_ in _objects(annotations):
+            self._add(type_)
 
-def _annotations_of(name: Any, types: Iterable[Any]) -> tuple[list[Any], bool]:
-    """Return the annotations of a name in objects of these types, and whether it is declared."""
-    annotations: list[Any] = []
-    is_declared = False
-    for type_ in types:
-        arguments = get_args(type_)
-        container = get_origin(type_) or type_
-        if _is_object(container):
-            fields = [field.annotation for field in fields_of(container) if name in field.names]
-            # Those of a generic type are in the place of its parameters.
-            annotations += [*fields, *arguments] if fields else []
-            is_declared |= bool(fields) or _is_open(container)
+    def _add(self, type_: Any) -> None:
+        container, arguments = get_origin(type_) or type_, get_args(type_)
+        if has_fields(container) or is_named_tuple(container):
+            self._is_open |= getattr(container, "model_config", {}).get("extra") == "allow"
+            for field in fields_of(container):
+                for name in field.names:
+                    # Those of a generic type are in the place of its parameters.
+                    self._fields.setdefault(name, []).extend((field.annotation, *arguments))
         elif isinstance(container, type) and issubclass(container, Mapping):
-            annotations += arguments[1:]
-            is_declared = True
-    return annotations, is_declared
+            self._is_open = True
+            self._values += arguments[1:]
+        else:
+            self._items += arguments
+
+    def inner(self, name: Any) -> _Place:
+        """Return the place of a name in the object at this place."""
+        return self._place_of([*self._fields.get(name, ()), *self._values])
+
+    def redacted(self, value: Any) -> Any:
+        """Return a value without all that may be secret."""
+        if self._is_secret:
+            return REDACTED
+        if not self._has_secrets:
+            return value
+        if isinstance(value, Mapping):
+            return {
+                name: self.inner(name).redacted(item)
+                if self._is_open or name in self._fields
+                else REDACTED
+                for name, item in value.items()
+            }
+        if isinstance(value, list | tuple):
+            items = self._place_of(self._items or self._annotations)
+            return [items.redacted(item) for item in value]
+        return value if value is None or isinstance(value, bool) else REDACTED
+
+    def _place_of(self, annotations: Sequence[Any]) -> _Place:
+        key = tuple(map(id, annotations))
+        if key not in self._places:
+            self._places[key] = _Place(annotations, self._places)
+        return self._places[key]
 
 
 def _objects(annotations: Iterable[Any]) -> list[Any]:
@@ -94,20 +120,5 @@ def _objects(annotations: Iterable[Any]) -> list[Any]:
     return objects
 
 
-def _items_of(type_: Any) -> tuple[Any, ...]:
-    """Return the annotations of the items of a list; nothing for other types."""
-    container = get_origin(type_)
-    is_list = isinstance(container, type) and not _is_object(container)
-    return get_args(type_) if is_list and not issubclass(container, Mapping) else ()
-
-
 def _has_secrets(annotation: Any) -> bool:
     return is_secret(annotation, ()) or any(True for _ in secret_names_in(annotation))
-
-
-def _is_object(type_: Any) -> bool:
-    return has_fields(type_) or is_named_tuple(type_)
-
-
-def _is_open(type_: Any) -> bool:
-    return getattr(type_, "model_config", {}).get("extra") == "allow"
