@@ -83,14 +83,14 @@ def definitions_of(schema: CoreSchema) -> dict[str, CoreSchema]:
     return {item["ref"]: item for item in schema.get("definitions", ())}
 
 
-def is_schema(part: Any) -> bool:
+def _is_schema(part: Any) -> bool:
     """Return whether a part of a schema is one itself, and not a mapping of names, for example."""
     return isinstance(part, Mapping) and isinstance(part.get("type"), str)
 
 
 def _opaque_keys(part: CoreSchema) -> frozenset[str]:
     # The names of fields and the tags of unions are those of the author.
-    return _OPAQUE if is_schema(part) else frozenset()
+    return _OPAQUE if _is_schema(part) else frozenset()
 
 
 def rewrite(schema: Any, change: Callable[[dict[str, Any]], Any]) -> Any:
@@ -100,7 +100,7 @@ def rewrite(schema: Any, change: Callable[[dict[str, Any]], Any]) -> Any:
         copy = {
             key: value if key in opaque else rewrite(value, change) for key, value in schema.items()
         }
-        return change(copy) if is_schema(schema) else copy
+        return change(copy) if _is_schema(schema) else copy
     if isinstance(schema, list | tuple):
         return type(schema)(rewrite(item, change) for item in schema)
     return schema
@@ -113,7 +113,7 @@ def inner_schemas(schema: Any) -> Iterator[CoreSchema]:
         opaque = _opaque_keys(schema)
         parts = [value for key, value in schema.items() if key not in opaque]
     for part in parts:
-        if is_schema(part):
+        if _is_schema(part):
             yield part
         elif isinstance(part, Mapping | list | tuple):
             yield from inner_schemas(part)
